@@ -1,0 +1,71 @@
+"""Name every error that Loopscope raises on purpose.
+
+```text
+DashboardError
+├── RingError            a ring file cannot be used
+│   ├── RingFormatError  it was written by an incompatible release
+│   └── RingDamaged      it is truncated, or not a ring at all
+├── RecorderError        recording cannot begin here
+├── SettingsError        a setting or flag makes no sense
+└── TriggerError         a button's request cannot be carried out
+    ├── UnknownScenario  (404)
+    ├── BadParameter     (422)
+    ├── OverBudget       (429)
+    └── DemoUnavailable  (503)
+```
+
+Every message says what was found, what was needed and what to do. Nothing in
+here is ever raised inside a hook: in the observed loop nothing is raised.
+"""
+
+from __future__ import annotations
+
+
+class DashboardError(Exception):
+    """The base of all errors of this project."""
+
+
+class RingError(DashboardError):
+    """A ring file cannot be used."""
+
+
+class RingFormatError(RingError):
+    """The ring was written by an incompatible release."""
+
+    def __init__(self, name: str, *, found: int, known: int) -> None:
+        super().__init__(
+            f"{name} has ring format {found}, this dashboard reads {known}; "
+            "install the same release of loopscope on both sides"
+        )
+
+
+class RingDamaged(RingError):
+    """The file is truncated, or not a ring at all."""
+
+
+class RecorderError(DashboardError):
+    """Recording cannot begin here."""
+
+
+class SettingsError(DashboardError):
+    """A setting or flag makes no sense."""
+
+
+class TriggerError(DashboardError):
+    """A button's request cannot be carried out."""
+
+
+class UnknownScenario(TriggerError):
+    """No scenario has this id."""
+
+
+class BadParameter(TriggerError):
+    """A count or parameter is not a number, or out of its range."""
+
+
+class OverBudget(TriggerError):
+    """Too many triggered requests are under way already."""
+
+
+class DemoUnavailable(TriggerError):
+    """The demo app is not up, so there is nobody to send requests to."""

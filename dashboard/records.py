@@ -1,0 +1,148 @@
+"""The vocabulary of recorder and reader: what one record says, to the byte.
+
+This module does nothing. It is the contract of `recorder/` (which writes) and
+`server/read.py` (which reads); a stranger could write a second reader from it.
+
+A record is 32 bytes, little endian, `RECORD`:
+
+| field | type | meaning |
+| --- | --- | --- |
+| `t` | int64 | ns on the monotonic clock; for what lasts, its beginning |
+| `u` | int64 | ns on the same clock (its end), or as the kind says |
+| `a` | uint32 | mostly: the task's number |
+| `b` | uint32 | as the kind says |
+| `tag` | uint64 | `lap << 8 | kind`; written last, so it commits the record |
+
+Slots are written in order; `lap` counts how often the writer has come round,
+from 1. A reader that knows which lap it expects in which slot needs no lock: an
+older lap means *not yet written*, a newer one *lapped*, zero *being written*.
+
+**Order.** The loop's thread writes a step when it *ends*. What happened during
+the step (wakes, births) stands before it in the ring and inside it in time.
+Other threads (worker threads, the watchdog) write between these at any point.
+
+**Numbers.** Tasks, requests and thread calls count from 1 within one ring and
+are never reused. An *owner* says who ran at that moment: a task's number, or
+minus a callback's string index, or 0 for nobody (timer, socket, other thread).
+
+**Strings** are indices in the ring's string table (0 = no string; the table is
+append-only and bounded). Several fields in one string are separated by `\\x1f`.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+
+#: Raise this when any byte of a ring file changes its meaning.
+FORMAT_VERSION = 1
+
+RECORD = struct.Struct("<qqIIQ")
+RECORD_BYTES = RECORD.size
+LAP_SHIFT = 8
+KIND_MASK = (1 << LAP_SHIFT) - 1
+FIELD_SEPARATOR = "\x1f"
+
+
+class Kind(IntEnum):
+    """What a record says. Append only; numbers are never reused."""
+
+    BORN = 1
+    """Task `a` was created: `b` = name, `u` = request << 32 | owner & 0xffffffff."""
+    WAKE = 2
+    """Task `a` was handed to the loop by owner `u`: it is ready since `t`."""
+    STEP_WAITING = 3
+    """Task `a` ran from `t` to `u` and now waits."""
+    STEP_READY = 4
+    """Task `a` ran from `t` to `u` and is ready again (its WAKE stands before)."""
+    STEP_DONE = 5
+    """Task `a` ran from `t` to `u` and returned."""
+    STEP_RAISED = 6
+    """Task `a` ran from `t` to `u` and ended with an exception."""
+    STEP_CANCELLED = 7
+    """Task `a` ran from `t` to `u` and ended cancelled."""
+    CALL = 8
+    """A callback that is no task ran from `t` to `u`: `a` = name, `b` = request."""
+    POLL = 9
+    """The loop sat in select from `t` to `u`: `a` = ready sockets, `b` = ready handles
+    when it began."""
+    DUE = 10
+    """The CALL that follows is a timer's whose deadline was `u`; it began at `t`.
+    Written only when the lateness is worth a record."""
+    REASON = 11
+    """Task `a` waits for `b` = reason, file, line, function; `u` = its timer's
+    deadline or 0. Looked up at `t`, while it waited."""
+    REQUEST = 12
+    """Request `a` began in task `b`. It counts from that task's birth if this is its
+    first step, else from `t`."""
+    REQUEST_NAME = 13
+    """Request `a` is `b` = method, route (a template, never a URL)."""
+    REQUEST_TRACE = 14
+    """Request `a` carried a traceparent: `u` = its parent span id, `t` = the lower
+    half of its trace id, both as signed 64-bit numbers. Has no time of its own."""
+    RESPONSE = 15
+    """Request `a` began its answer at `t`: `u` = status."""
+    ANSWERED = 16
+    """Request `a` handed over the last byte of its answer at `t`; `u` = status, or 0
+    when it ended without one."""
+    REQUEST_END = 17
+    """Request `a` left the app (background tasks included) at `t`."""
+    ADOPTED = 18
+    """Task `a` existed before recording began: `b` = name, `u` = 1 if it was ready."""
+    GONE = 19
+    """Task `a` was destroyed while it was pending."""
+    THREAD_QUEUED = 20
+    """Task `b` asked for function `u` to run in a worker thread: call `a`."""
+    THREAD_BEGIN = 21
+    """Thread call `a` began in thread number `b`."""
+    THREAD_END = 22
+    """Thread call `a` ended in thread number `b`."""
+    SAMPLE = 23
+    """The step that began at `u` was still running at `t`, at `a` = file, line,
+    function; `b` = how many frames of other people's code were above it."""
+    PROCESS_CALL = 24
+    """Task `b` asked for function `u` to run in a process pool: call `a`."""
+
+
+STEP_KINDS = frozenset(
+    {
+        Kind.STEP_WAITING,
+        Kind.STEP_READY,
+        Kind.STEP_DONE,
+        Kind.STEP_RAISED,
+        Kind.STEP_CANCELLED,
+    }
+)
+"""The kinds that say *task `a` ran from `t` to `u`*."""
+
+
+class RingState(IntEnum):
+    """What the writer last said about itself, in the header's `STATE` cell."""
+
+    RECORDING = 1
+    STOPPED = 2
+    """Removed on purpose; the app may go on."""
+    FAILED = 3
+    """A hook failed and recording switched itself off; the `NOTE` cell says why."""
+
+
+class Cell(IntEnum):
+    """The header's live numbers, one int64 each, in this order."""
+
+    STATE = 0
+    OWNER = 1
+    """Who runs now: an owner as above; 0 while the loop polls."""
+    SINCE = 2
+    """When that step began; 0 = at the end of the last record."""
+    BEAT = 3
+    """When the watchdog thread last got the interpreter's lock."""
+    STRINGS = 4
+    """Bytes of the string table in use. Raised after the string is complete."""
+    COST_PS = 5
+    """Calibrated cost of one record on this machine, in picoseconds."""
+    DROPPED = 6
+    """Records that the writer itself had to drop."""
+    NOTE = 7
+    """String index of a sentence about a failure, or 0."""
+    STALL_NS = 8
+    """A step longer than this is a stall."""
