@@ -73,13 +73,14 @@ class Kind(IntEnum):
     """Task `a` waits for `b` = reason, file, line, function; `u` = its timer's
     deadline or 0. Looked up at `t`, while it waited."""
     REQUEST = 12
-    """Request `a` began in task `b`. It counts from that task's birth if this is its
-    first step, else from `t`."""
+    """Request `a` began in task `b`. `u` = 1 if this is that task's first step: the
+    task was made for this request, which then counts from the task's birth."""
     REQUEST_NAME = 13
     """Request `a` is `b` = method, route (a template, never a URL)."""
     REQUEST_TRACE = 14
     """Request `a` carried a traceparent: `u` = its parent span id, `t` = the lower
-    half of its trace id, both as signed 64-bit numbers. Has no time of its own."""
+    half of its trace id, both as signed 64-bit numbers. Has no time of its own and
+    stands before its REQUEST."""
     RESPONSE = 15
     """Request `a` began its answer at `t`: `u` = status."""
     ANSWERED = 16
@@ -88,7 +89,8 @@ class Kind(IntEnum):
     REQUEST_END = 17
     """Request `a` left the app (background tasks included) at `t`."""
     ADOPTED = 18
-    """Task `a` existed before recording began: `b` = name, `u` = 1 if it was ready."""
+    """Task `a` existed before recording began: `b` = name, `u` = 0 if it was
+    waiting, 1 if ready, 2 if it was the one that ran."""
     GONE = 19
     """Task `a` was destroyed while it was pending."""
     THREAD_QUEUED = 20

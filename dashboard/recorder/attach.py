@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard.errors import DashboardError, RecorderError
 from dashboard.recorder.hooks import hooks_for
-from dashboard.recorder.recorder import Recorder
+from dashboard.recorder.recorder import READY, RUNNING, WAITING, Recorder
 from dashboard.recorder.requests import RequestMiddleware
 from dashboard.recorder.threads import ThreadHooks
 from dashboard.recorder.watchdog import Watchdog
@@ -70,10 +70,10 @@ class Recording:
         if loop.is_running():
             current = asyncio.current_task(loop)
         for task in asyncio.all_tasks(loop):
-            ready = task is not current and self._hooks.is_ready(task)
-            entry = recorder.adopt(task, ready=ready)
             if task is current:
-                recorder.current = entry.no
+                recorder.current = recorder.adopt(task, RUNNING).no
+            else:
+                recorder.adopt(task, READY if self._hooks.is_ready(task) else WAITING)
         self._stock_close = loop.__dict__.get("close")
         close = loop.close
 

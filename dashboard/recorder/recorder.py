@@ -35,6 +35,8 @@ DEFAULT_STALL_NS = 100_000_000
 #: A wait this long is worth 2 µs of looking at what it waits for.
 LASTING_NS = 1_000_000
 READY, RUNNING, WAITING = 1, 2, 3
+#: What the ADOPTED record says for each of them.
+ADOPTED_AS = {WAITING: 0, READY: 1, RUNNING: 2}
 
 #: A record costs this many times its bare write: the rest is the hook around it.
 #: Measured by tests/benchmarks/step_cost.py (0.75 µs for two records).
@@ -157,14 +159,14 @@ class Recorder:
         )
         return entry
 
-    def adopt(self, task: Any, *, ready: bool) -> TaskEntry:
+    def adopt(self, task: Any, state: int) -> TaskEntry:
         """Number a task that existed before recording began."""
         entry = TaskEntry(self._next_task())
-        entry.state = READY if ready else WAITING
+        entry.state = state
         now = entry.since_ns = self.now_ns()
         self._remember(task, entry)
         self.ring.write(
-            Kind.ADOPTED, now, int(ready), entry.no, self._name_task(task)
+            Kind.ADOPTED, now, ADOPTED_AS[state], entry.no, self._name_task(task)
         )
         return entry
 

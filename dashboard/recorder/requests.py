@@ -86,13 +86,17 @@ class RecordedRequest:
         self._answered = False
         self._named = False
         try:
-            recorder.ring.write(
-                Kind.REQUEST, recorder.now_ns(), 0, self.no, max(recorder.current, 0)
-            )
             for name, value in scope["headers"]:
                 if name == b"traceparent":
                     self._note_trace(value)
                     break
+            recorder.ring.write(
+                Kind.REQUEST,
+                recorder.now_ns(),
+                int(recorder.first_step),
+                self.no,
+                max(recorder.current, 0),
+            )
             recorder.requests[self.no] = self
         except Exception as error:  # noqa: BLE001 - nothing may reach the app
             recorder.fail(error)

@@ -73,13 +73,14 @@ class Watchdog:
         cells = recorder.ring.cells
         cells[Cell.BEAT] = now_ns
         started_ns, owner = recorder.started_ns, recorder.current
-        if owner and now_ns - started_ns > recorder.stall_ns:
+        if owner:
             cells[Cell.SINCE] = started_ns
-            if now_ns - self._sampled_ns >= SAMPLE_EVERY_NS:
+            if (
+                now_ns - started_ns > recorder.stall_ns
+                and now_ns - self._sampled_ns >= SAMPLE_EVERY_NS
+            ):
                 self._sampled_ns = now_ns
                 self._sample(started_ns, now_ns)
-        elif cells[Cell.SINCE] and not owner:
-            cells[Cell.SINCE] = 0
         for request in list(recorder.requests.values()):
             request.note_name()
         if now_ns >= self._next_scan_ns:

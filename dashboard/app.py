@@ -1,0 +1,67 @@
+"""The ASGI door: `uvicorn dashboard.app:app`, or `create_app(settings)` in code."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from dashboard import __version__
+from dashboard.errors import TriggerError
+from dashboard.server import routes
+from dashboard.server.dashboard import Dashboard
+from dashboard.server.doors import Doors
+from dashboard.server.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the dashboard; without settings they come from the environment.
+
+    Raises:
+        SettingsError: an environment variable makes no sense.
+        RingError: the folder for rings cannot be used.
+    """
+    settings = settings or Settings.from_env()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        dashboard = Dashboard(settings)
+        app.state.dashboard = dashboard
+        async with dashboard.running():
+            yield
+
+    app = FastAPI(
+        title="Loopscope",
+        version=__version__,
+        lifespan=lifespan,
+        # Their pages load scripts from elsewhere, which our own policy forbids.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.include_router(routes.router)
+    app.mount("/static", StaticFiles(directory=routes.find_assets("static")))
+    app.add_exception_handler(TriggerError, routes.explain_trigger_error)
+    app.add_exception_handler(HTTPException, routes.explain_status)
+    app.add_middleware(
+        TrustedHostMiddleware,
+        allowed_hosts=[*LOOPBACK_NAMES, settings.host],
+        www_redirect=False,
+    )
+    app.add_middleware(Doors)
+    return app
+
+
+def __getattr__(name: str) -> object:
+    # Made when a server asks for it, not when someone imports `create_app`.
+    if name == "app":
+        return create_app()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

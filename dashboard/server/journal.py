@@ -1,0 +1,226 @@
+"""Collect what changed since the last frame, and keep what a new viewer needs.
+
+The model writes rows here ("lane L enters state S at time t"); the stream takes
+them once per frame. Bounded: rows older than `KEEP_NS`, or beyond `KEEP_ROWS`,
+are forgotten. Nothing here knows JSON, sockets or a clock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
+
+#: How far back a viewer can scroll, and what bounds the memory for it:
+#: 300,000 rows are about 40 MB here and 5 MB on the wire.
+KEEP_NS = 60_000_000_000
+KEEP_ROWS = 300_000
+#: Rows per frame that a browser takes without effort, 30 times a second.
+ROWS_PER_FRAME = 2_500
+#: A lane's rows within one frame are thinned to this many.
+BUCKETS_PER_FRAME = 400
+
+
+class State(IntEnum):
+    """What a lane does; the index is the number on the wire."""
+
+    GONE = 0
+    IDLE = 1
+    RUNNING = 2
+    READY = 3
+    DUE = 4
+    WAITING = 5
+    THREAD_QUEUE = 6
+    THREAD = 7
+    PROCESS = 8
+    OUTSIDE = 9
+    LOST = 10
+
+
+class LaneKind(IntEnum):
+    """What a lane stands for; the index is the number on the wire."""
+
+    LOOP = 0
+    REQUEST = 1
+    TASK = 2
+    THREAD = 3
+    PROCESS = 4
+
+
+class Row(NamedTuple):
+    """Lane `lane` enters `state` at `t`."""
+
+    t: int
+    lane: int
+    state: int
+    info: int
+    who: int
+
+
+@dataclass(slots=True)
+class Lane:
+    """One line of the timeline, and the last thing it was seen to begin."""
+
+    id: int
+    kind: LaneKind
+    loop: int
+    label: int
+    request: int
+    t: int
+    open: Row | None = None
+
+
+@dataclass(slots=True)
+class Change:
+    """Everything of one frame, or of a snapshot."""
+
+    strings: list[str] = field(default_factory=list)
+    lanes: list[Lane] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+
+class Journal:
+    """The rows, lanes and strings of a session."""
+
+    def __init__(self) -> None:
+        self.thinned = 0
+        self._strings: dict[str, int] = {"": 0}
+        self._lanes: dict[int, Lane] = {}
+        self._next_lane = 1
+        self._kept: deque[list[Row]] = deque()
+        self._kept_rows = 0
+        self._change = Change(strings=[""])
+        self._all_strings = [""]
+
+    def __repr__(self) -> str:
+        return f"<Journal {len(self._lanes)} lanes, {self._kept_rows} rows kept>"
+
+    def intern(self, text: str) -> int:
+        """Return the wire's index of a string."""
+        index = self._strings.get(text)
+        if index is None:
+            index = self._strings[text] = len(self._strings)
+            self._all_strings.append(text)
+            self._change.strings.append(text)
+        return index
+
+    def add_lane(
+        self, kind: LaneKind, *, loop: int, label: str, t: int, request: int = 0
+    ) -> int:
+        """Begin a lane and return its number, from 1."""
+        lane = Lane(self._next_lane, kind, loop, self.intern(label), request, t)
+        self._next_lane += 1
+        self._lanes[lane.id] = lane
+        self._change.lanes.append(lane)
+        return lane.id
+
+    def rename_lane(self, lane: int, label: str, loop: int) -> None:
+        """Give a lane its label and loop once they are known; viewers are told."""
+        found = self._lanes.get(lane)
+        if found is None:
+            return
+        index = self.intern(label)
+        if found.label != index or found.loop != loop:
+            found.label = index
+            found.loop = loop
+            self._change.lanes.append(found)
+
+    def row(self, lane: int, t: int, state: int, info: int = 0, who: int = 0) -> None:
+        """Say that a lane enters a state. Lane 0 is nobody: nothing is kept."""
+        found = self._lanes.get(lane)
+        if found is None:
+            return
+        if found.open is not None and t < found.open.t:
+            # Clocks of two threads may cross by microseconds; a lane's never do.
+            t = found.open.t
+        row = Row(t, lane, state, info, who)
+        found.open = row
+        self._change.rows.append(row)
+
+    def take(self, now_ns: int) -> Change:
+        """Return what is new since the last call, and forget what is too old."""
+        change = self._change
+        self._change = Change()
+        if len(change.rows) > ROWS_PER_FRAME:
+            change.rows = self._thin(change.rows)
+        self._keep(change.rows, now_ns)
+        return change
+
+    def _thin(self, rows: list[Row]) -> list[Row]:
+        """Keep the longest span of each small stretch of time of crowded lanes.
+
+        Rows that begin a stretch stay in place in time, so a lane is still tiled.
+        """
+        by_lane: dict[int, list[Row]] = {}
+        for row in rows:
+            by_lane.setdefault(row.lane, []).append(row)
+        thinned: list[Row] = []
+        for lane_rows in by_lane.values():
+            thinned.extend(thin_lane(lane_rows, BUCKETS_PER_FRAME))
+        self.thinned += len(rows) - len(thinned)
+        return thinned
+
+    def _keep(self, rows: list[Row], now_ns: int) -> None:
+        if rows:
+            self._kept.append(rows)
+            self._kept_rows += len(rows)
+        oldest = now_ns - KEEP_NS
+        while self._kept and (
+            self._kept[0][-1].t < oldest or self._kept_rows > KEEP_ROWS
+        ):
+            for row in self._kept.popleft():
+                self._kept_rows -= 1
+                if row.state == State.GONE:
+                    self._lanes.pop(row.lane, None)
+
+    def snapshot(self) -> Change:
+        """Return everything that a new viewer needs to begin."""
+        kept = [row for rows in self._kept for row in rows]
+        seen = {row.lane for row in kept}
+        # A lane that has been doing one thing since before the oldest row.
+        standing = [
+            lane.open
+            for lane in self._lanes.values()
+            if lane.open is not None and lane.id not in seen
+        ]
+        return Change(
+            strings=list(self._all_strings),
+            lanes=list(self._lanes.values()),
+            rows=standing + kept,
+        )
+
+
+def thin_lane(rows: list[Row], buckets: int) -> list[Row]:
+    """Merge rows of one lane so that at most about `buckets` remain.
+
+    Of each stretch the row with the longest span survives and is stretched over
+    it; a span longer than a stretch is never merged. The last row survives, as it
+    is what the lane does now.
+    """
+    if len(rows) <= buckets:
+        return rows
+    width = max(1, (rows[-1].t - rows[0].t) // buckets)
+    result: list[Row] = []
+    at = rows[0].t
+    best: Row | None = None
+    best_ns = -1
+    for row, following in zip(rows, rows[1:], strict=False):
+        if best is not None and row.t >= at + width:
+            result.append(best._replace(t=at))
+            at, best, best_ns = row.t, None, -1
+        if row.state == State.GONE:
+            continue
+        lasted = following.t - row.t
+        if lasted > width:
+            # Exact in both ends, whatever the crowd around it.
+            if best is not None:
+                result.append(best._replace(t=at))
+            result.append(row)
+            at, best, best_ns = following.t, None, -1
+        elif lasted > best_ns:
+            best, best_ns = row, lasted
+    if best is not None:
+        result.append(best._replace(t=at))
+    result.append(rows[-1])
+    return result

@@ -1,0 +1,153 @@
+"""Find rings, follow them, and bring what they say to the session.
+
+Polls, because another process cannot wake us without waiting itself. Never
+writes to a ring. A ring that cannot be read becomes one sentence; the rest goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dashboard.errors import RingError
+from dashboard.records import Cell
+from dashboard.ring import SUFFIX, RingReader, is_alive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dashboard.server.session import ObservedLoop, Session
+
+logger = logging.getLogger("loopscope")
+
+SCAN_EVERY_NS = 250_000_000
+ALIVE_EVERY_NS = 250_000_000
+#: At most this much work at once: viewers wait for their frames meanwhile.
+ROUND_NS = 15_000_000
+
+
+@dataclass(slots=True)
+class _Followed:
+    reader: RingReader
+    loop: ObservedLoop
+    alive: bool = True
+    next_alive_ns: int = 0
+
+
+class Follower:
+    """Follow every ring of a folder into a session. Not thread-safe."""
+
+    def __init__(
+        self,
+        directory: Path,
+        session: Session,
+        *,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+        before_feed: Callable[[], None] = lambda: None,
+        show_ended: bool = False,
+    ) -> None:
+        self.directory = directory
+        self._session = session
+        self._now_ns = now_ns
+        # What happened before a record was written must be told before it is fed.
+        self._before_feed = before_feed
+        self._show_ended = show_ended
+        self._followed: dict[Path, _Followed] = {}
+        self._refused: dict[Path, str] = {}
+        self._next_scan_ns = 0
+
+    def __repr__(self) -> str:
+        return f"<Follower of {len(self._followed)} rings>"
+
+    def close(self) -> None:
+        """Let go of every ring."""
+        for followed in self._followed.values():
+            followed.reader.close()
+        self._followed.clear()
+
+    def poll(self) -> bool:
+        """Do one round: look for rings, read them all, tick their loops.
+
+        Returns whether a ring has more to give than one round takes.
+        """
+        now_ns = self._now_ns()
+        if now_ns >= self._next_scan_ns:
+            self._next_scan_ns = now_ns + SCAN_EVERY_NS
+            self._scan()
+        more = False
+        for path, followed in list(self._followed.items()):
+            try:
+                more |= self._follow(followed)
+            except OSError as error:
+                self._refuse(path, f"{path.name} cannot be read: {error.strerror}")
+                followed.alive = False
+            if followed.loop.ended:
+                followed.reader.close()
+                del self._followed[path]
+                self._refused.setdefault(path, "")
+        self._session.notices = [text for text in self._refused.values() if text]
+        return more
+
+    def _scan(self) -> None:
+        try:
+            found = {path for path in self.directory.glob(f"*{SUFFIX}")}
+        except OSError:
+            found = set()
+        for path in sorted(found - self._followed.keys() - self._refused.keys()):
+            self._open(path)
+        for path in self._refused.keys() - found:
+            del self._refused[path]
+
+    def _open(self, path: Path) -> None:
+        try:
+            reader = RingReader(path)
+        except RingError as error:
+            self._refuse(path, str(error))
+            return
+        if not self._show_ended and not is_alive(reader.identity):
+            reader.close()
+            self._refused[path] = ""
+            return
+        loop = self._session.add_loop(reader.identity)
+        loop.model.strings = reader.strings
+        self._followed[path] = _Followed(reader, loop)
+        with suppress(OSError):
+            self._follow(self._followed[path])
+
+    def _refuse(self, path: Path, sentence: str) -> None:
+        logger.warning("%s", sentence)
+        self._refused[path] = sentence
+
+    def _follow(self, followed: _Followed) -> bool:
+        reader, loop = followed.reader, followed.loop
+        # The order makes the header's "who runs now" usable: every step that
+        # ended before `now_ns` has its record by the time we read records.
+        now_ns = self._now_ns()
+        if now_ns >= followed.next_alive_ns:
+            followed.alive = followed.alive and is_alive(reader.identity)
+            followed.next_alive_ns = now_ns + ALIVE_EVERY_NS
+        cells = reader.read_cells()
+        missed = reader.missed
+        more = True
+        while self._now_ns() - now_ns < ROUND_NS:
+            data = reader.read(now_ns)
+            if reader.missed != missed:
+                missed = reader.missed
+                loop.model.lose()
+                continue
+            if not data:
+                more = False
+                break
+            # Strings after records: a record's strings were there before it.
+            reader.read_strings(reader.read_cells()[Cell.STRINGS])
+            self._before_feed()
+            loop.model.feed(data)
+        loop.missed = reader.missed + cells[Cell.DROPPED]
+        reader.read_strings(cells[Cell.STRINGS])
+        if not more:
+            self._session.tick(loop, now_ns, cells, alive=followed.alive)
+        return more

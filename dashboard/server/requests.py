@@ -1,0 +1,265 @@
+"""Account for every nanosecond of a request: where its wall time went.
+
+Several tasks may serve one request at once. An instant then counts for the first
+that applies in the order of `PRECEDENCE`, so the parts always add up to the whole.
+No clock and no I/O: times come with the calls, in order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dashboard.server.journal import LaneKind, State
+
+if TYPE_CHECKING:
+    from dashboard.server.journal import Journal
+
+#: States that a request can be in, the one that counts first in front.
+PRECEDENCE = (
+    State.RUNNING,
+    State.READY,
+    State.DUE,
+    State.THREAD,
+    State.PROCESS,
+    State.THREAD_QUEUE,
+    State.WAITING,
+)
+
+#: Where an instant in a state is counted. *Due* is ready that the loop has not
+#: seen yet; what we lost track of is waiting, the least of all claims.
+PARTS = {
+    State.OUTSIDE: "outside",
+    State.RUNNING: "running",
+    State.READY: "ready",
+    State.DUE: "ready",
+    State.WAITING: "waiting",
+    State.THREAD_QUEUE: "thread_queue",
+    State.THREAD: "thread",
+    State.PROCESS: "process",
+    State.LOST: "waiting",
+}
+PART_NAMES = (
+    "outside",
+    "running",
+    "ready",
+    "waiting",
+    "thread_queue",
+    "thread",
+    "process",
+)
+#: Finished requests that stay available to `/api/state` and new viewers.
+KEEP_FINISHED = 500
+#: Requests that get a lane, per second of life of the session's frames: beyond
+#: it they are counted, not drawn. A screen has room for a few hundred.
+LANES_PER_FRAME = 60
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, from the moment we hear of it until it is answered."""
+
+    id: int
+    loop: int
+    begun_ns: int
+    """When it was sent, if we know; else when its task was born."""
+    lane: int
+    method: str = ""
+    route: str = ""
+    scenario: str = ""
+    sent: bool = False
+    """Whether we know when it was sent, so that `outside` is a number."""
+    status: int = 0
+    state: int = State.OUTSIDE
+    since_ns: int = 0
+    info: int = 0
+    answered_ns: int = 0
+    ended: bool = False
+    counts: list[int] = field(default_factory=lambda: [0] * len(State))
+    spent_ns: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(PART_NAMES, 0)
+    )
+
+    @property
+    def label(self) -> str:
+        """Method and route, as far as they are known."""
+        return f"{self.method} {self.route}".strip() or "request"
+
+    @property
+    def total_ns(self) -> int:
+        """Wall time so far accounted for."""
+        return sum(self.spent_ns.values())
+
+    def to_wire(self) -> dict[str, object]:
+        """Return the request as frames and `/api/state` show it."""
+        split: dict[str, float | None] = {
+            f"{name}_ms": round(ns / 1e6, 6) for name, ns in self.spent_ns.items()
+        }
+        if not self.sent:
+            split["outside_ms"] = None
+        return {
+            "id": self.id,
+            "loop": self.loop,
+            "method": self.method,
+            "route": self.route,
+            "status": self.status,
+            "scenario": self.scenario,
+            "state": State(self.state).name.lower(),
+            "start_ns": self.begun_ns,
+            "end_ns": self.answered_ns,
+            "total_ms": round(self.total_ns / 1e6, 6),
+            "split": split,
+        }
+
+
+class Requests:
+    """All requests of a session, whichever loop serves them."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._next_id = 1
+        self._outside: dict[int, Request] = {}
+        self.open: dict[int, Request] = {}
+        self.finished: deque[Request] = deque(maxlen=KEEP_FINISHED)
+        self.fresh: list[Request] = []
+        """Finished since the stream last asked."""
+        self.begun_count = 0
+        self.finished_count = 0
+        self.undrawn = 0
+        self._lanes_left = LANES_PER_FRAME
+
+    def __repr__(self) -> str:
+        return f"<Requests {self.begun_count} begun, {self.finished_count} finished>"
+
+    def begin_frame(self) -> list[Request]:
+        """Return what finished since the last frame; allow new lanes again."""
+        fresh, self.fresh = self.fresh, []
+        self._lanes_left = LANES_PER_FRAME
+        return fresh
+
+    # ------------------------------------------------ told by whoever sent them
+
+    def sent(
+        self, span: int, t: int, *, method: str, path: str, scenario: str, loop: int
+    ) -> None:
+        """A request of ours is on its way: it stands at the door."""
+        request = self._new(t, loop)
+        request.method, request.route, request.scenario = method, path, scenario
+        request.sent = True
+        self._outside[span] = request
+        self._journal.rename_lane(request.lane, request.label, loop)
+        self._journal.row(request.lane, t, State.OUTSIDE)
+
+    def settle_outside(self, span: int, t: int, status: int) -> None:
+        """An answer came, or failed, for a request that no loop ever showed us.
+
+        Call it some time after the answer: its records may still be on their way.
+        """
+        request = self._outside.pop(span, None)
+        if request is not None:
+            request.status = status
+            self._finish(request, t)
+            request.ended = True
+            self._journal.row(request.lane, t, State.GONE)
+
+    # ---------------------------------------------------- told by a loop's model
+
+    def begin(self, t: int, *, loop: int, span: int | None) -> Request:
+        """A loop begins to serve a request, which may be one that we sent."""
+        request = self._outside.pop(span, None) if span is not None else None
+        if request is None:
+            return self._new(t, loop)
+        self._account(request, max(t, request.begun_ns))
+        request.loop = loop
+        self._journal.rename_lane(request.lane, request.label, loop)
+        return request
+
+    def name(self, request: Request, method: str, route: str) -> None:
+        """The router has found the request's route."""
+        request.method, request.route = method, route
+        self._journal.rename_lane(request.lane, request.label, request.loop)
+
+    def enter(self, request: Request, state: int, t: int, info: int) -> None:
+        """One more of the request's tasks is in `state`."""
+        request.counts[state] += 1
+        self._settle(request, t, state, info)
+
+    def leave(self, request: Request, state: int, t: int) -> None:
+        """One of its tasks has left `state` and is in none (it is done)."""
+        request.counts[state] -= 1
+        self._settle(request, t, state, 0)
+
+    def move(
+        self, request: Request, old: int, new: int, t: int, info: int
+    ) -> None:
+        """One of its tasks goes from one state to another."""
+        request.counts[old] -= 1
+        request.counts[new] += 1
+        self._settle(request, t, new, info)
+
+    def answer(self, request: Request, t: int, status: int) -> None:
+        """The last byte of the answer was handed over: the split ends here."""
+        request.status = status
+        self._finish(request, t)
+
+    def end(self, request: Request, t: int) -> None:
+        """The request has left the app, background tasks included."""
+        if not request.answered_ns:
+            self._finish(request, t)
+        request.ended = True
+        self._journal.row(request.lane, t, State.GONE)
+
+    # -------------------------------------------------------------------------
+
+    def _new(self, t: int, loop: int) -> Request:
+        number = self._next_id
+        self._next_id += 1
+        self.begun_count += 1
+        lane = 0
+        if self._lanes_left > 0:
+            self._lanes_left -= 1
+            lane = self._journal.add_lane(
+                LaneKind.REQUEST, loop=loop, label="request", t=t, request=number
+            )
+        else:
+            self.undrawn += 1
+        request = Request(number, loop, t, lane, since_ns=t)
+        self.open[number] = request
+        return request
+
+    def _settle(self, request: Request, t: int, changed: int, info: int) -> None:
+        counts = request.counts
+        state = request.state
+        for candidate in PRECEDENCE:
+            if counts[candidate]:
+                state = candidate
+                break
+        else:
+            # No task of it lives between its last step and its end.
+            state = State.RUNNING if not request.ended else request.state
+        if state == request.state and not (state == changed and info):
+            return
+        self._account(request, t)
+        if request.ended:
+            return
+        if state != request.state or info != request.info:
+            request.state = state
+            request.info = info if state == changed else 0
+            self._journal.row(request.lane, t, state, request.info)
+
+    def _account(self, request: Request, t: int) -> None:
+        if request.answered_ns:
+            return
+        if t > request.since_ns:
+            request.spent_ns[PARTS[State(request.state)]] += t - request.since_ns
+            request.since_ns = t
+
+    def _finish(self, request: Request, t: int) -> None:
+        self._account(request, t)
+        # Never before what is already accounted for, so that the sum holds.
+        request.answered_ns = max(t, request.since_ns)
+        self.open.pop(request.id, None)
+        self.finished.append(request)
+        self.fresh.append(request)
+        self.finished_count += 1

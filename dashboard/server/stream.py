@@ -1,0 +1,168 @@
+"""Send frames to every viewer: encoded once, snapshot first, bounded for the slow.
+
+A viewer that does not keep up loses its queue, is told how many frames that were,
+and begins again from a snapshot; nobody else notices. Streams end by cancellation
+(the viewer left, the server stops), never by a flag.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from typing import TYPE_CHECKING
+
+from dashboard.server import wire
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from dashboard.server.session import Session
+
+#: Ten seconds of frames: a viewer that comes back within that misses nothing.
+HISTORY_FRAMES = 300
+#: Three seconds behind is not live any more.
+QUEUE_FRAMES = 90
+
+
+class Viewer:
+    """One open stream."""
+
+    def __init__(self) -> None:
+        self.queue: deque[bytes] = deque()
+        self.wakeup = asyncio.Event()
+        self.skipped = 0
+        self.overrun = False
+
+    def __repr__(self) -> str:
+        return f"<Viewer {len(self.queue)} queued, {self.skipped} skipped>"
+
+    def put(self, frame: bytes) -> None:
+        """Queue a frame, or drop the whole queue when it is full."""
+        if self.overrun or len(self.queue) >= QUEUE_FRAMES:
+            self.skipped += len(self.queue) + 1
+            self.queue.clear()
+            self.overrun = True
+        else:
+            self.queue.append(frame)
+        self.wakeup.set()
+
+
+class Stream:
+    """The frames of a session, for any number of viewers. Lives in one loop."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        now_ns: Callable[[], int],
+        notices: Callable[[], list[str]],
+        demo_url: Callable[[], str | None],
+    ) -> None:
+        self.run = secrets.token_hex(4)
+        self.seq = 0
+        self.viewers: set[Viewer] = set()
+        self._session = session
+        self._now_ns = now_ns
+        self._notices = notices
+        self._demo_url = demo_url
+        self._history: deque[tuple[int, bytes]] = deque(maxlen=HISTORY_FRAMES)
+        self._snapshot: tuple[int, bytes] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Stream at {self.seq}, {len(self.viewers)} viewers>"
+
+    def publish(self) -> None:
+        """Make a frame of what changed, and queue it for everyone."""
+        now_ns = self._now_ns()
+        self.seq += 1
+        change = self._session.journal.take(now_ns)
+        frame = wire.describe_frame(
+            self._session, now_ns, self.seq, self._notices(), change
+        )
+        data = wire.sse("frame", self._id(self.seq), frame)
+        self._history.append((self.seq, data))
+        for viewer in self.viewers:
+            viewer.put(data)
+
+    async def watch(self, last_event_id: str | None = None) -> AsyncIterator[bytes]:
+        """Yield events for one viewer until it is cancelled."""
+        viewer = Viewer()
+        for data in self._greet(viewer, last_event_id):
+            yield data
+        try:
+            while True:
+                if viewer.overrun:
+                    viewer.overrun = False
+                    skipped, viewer.skipped = viewer.skipped, 0
+                    for data in self._greet(viewer, None, skipped=skipped):
+                        yield data
+                while viewer.queue:
+                    yield viewer.queue.popleft()
+                viewer.wakeup.clear()
+                if not viewer.queue and not viewer.overrun:
+                    await viewer.wakeup.wait()
+        finally:
+            self.viewers.discard(viewer)
+
+    def _greet(
+        self, viewer: Viewer, last_event_id: str | None, *, skipped: int = 0
+    ) -> list[bytes]:
+        """Register a viewer, and return what it needs before the next frame.
+
+        In one go without a pause: nothing can come between the two.
+        """
+        self.viewers.add(viewer)
+        missing = self._missing_since(last_event_id)
+        if missing is None:
+            return [self._hello(skipped=skipped)]
+        hello = wire.describe_hello(
+            self._session,
+            self._now_ns(),
+            run=self.run,
+            demo_url=self._demo_url(),
+            skipped=0,
+            snapshot=None,
+        )
+        # Its id is the viewer's own: should it drop again, nothing is lost.
+        resumed_at = missing[0][0] - 1 if missing else self.seq
+        return [
+            wire.sse("hello", self._id(resumed_at), hello),
+            *(data for _, data in missing),
+        ]
+
+    def _hello(self, *, skipped: int) -> bytes:
+        # Many may come at once, as after a restart: one snapshot serves them.
+        if self._snapshot is not None and self._snapshot[0] == self.seq and not skipped:
+            return self._snapshot[1]
+        now_ns = self._now_ns()
+        snapshot = wire.describe_snapshot(
+            self._session, now_ns, self.seq, self._notices()
+        )
+        hello = wire.describe_hello(
+            self._session,
+            now_ns,
+            run=self.run,
+            demo_url=self._demo_url(),
+            skipped=skipped,
+            snapshot=snapshot,
+        )
+        # `retry` once: a dashboard that restarts is back within a second or two.
+        data = b"retry: 1000\n" + wire.sse("hello", self._id(self.seq), hello)
+        if not skipped:
+            self._snapshot = (self.seq, data)
+        return data
+
+    def _missing_since(self, last_event_id: str | None) -> list[tuple[int, bytes]] | None:
+        """Return the frames after an id of this run, or None if they are not kept."""
+        run, _, seq = (last_event_id or "").partition("-")
+        if run != self.run or not (seq.isascii() and seq.isdigit()):
+            return None
+        last = int(seq)
+        first = self._history[0][0] if self._history else self.seq + 1
+        if last > self.seq or last < first - 1:
+            return None
+        return [kept for kept in self._history if kept[0] > last]
+
+    def _id(self, seq: int) -> str:
+        return f"{self.run}-{seq}"

@@ -1,0 +1,186 @@
+"""The only place where JSON exists: protocol 1, as ARCHITECTURE.md describes it.
+
+Pure functions from the session to bytes. Times leave here as nanoseconds since
+the session's origin, so that a browser's numbers hold them exactly.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from dashboard import __version__
+from dashboard.server.journal import KEEP_NS, LaneKind, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dashboard.server.journal import Change, Lane, Row
+    from dashboard.server.requests import Request
+    from dashboard.server.session import Session
+    from dashboard.server.stalls import Stall
+
+PROTOCOL = 1
+FRAME_HZ = 30
+#: What `/api/state` and a snapshot show of what is finished.
+RECENT_REQUESTS = 200
+RECENT_STALLS = 50
+
+
+def encode(value: object) -> str:
+    """Return compact JSON on one line; text of others stays data, never markup."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def sse(event: str, event_id: str, value: object) -> bytes:
+    """Return one Server-Sent Event."""
+    return f"id: {event_id}\nevent: {event}\ndata: {encode(value)}\n\n".encode()
+
+
+def describe_frame(
+    session: Session, now_ns: int, seq: int, notices: list[str], change: Change
+) -> dict[str, Any]:
+    """Return a frame: what changed, and the complete state of what is small."""
+    origin = session.origin_ns
+    return {
+        **_head(session, now_ns, seq, notices),
+        "strings": change.strings,
+        "lanes": [_lane(lane, origin) for lane in change.lanes],
+        "rows": _columns(change.rows, origin),
+        "requests": _requests(session.requests.begin_frame(), origin),
+        "stalls": _stalls(session.stalls.take(), origin),
+    }
+
+
+def describe_snapshot(
+    session: Session, now_ns: int, seq: int, notices: list[str]
+) -> dict[str, Any]:
+    """Return a frame that holds everything a new viewer needs."""
+    origin = session.origin_ns
+    change = session.journal.snapshot()
+    recent = list(session.requests.finished)[-RECENT_REQUESTS:]
+    return {
+        **_head(session, now_ns, seq, notices),
+        "strings": change.strings,
+        "lanes": [_lane(lane, origin) for lane in change.lanes],
+        "rows": _columns(change.rows, origin),
+        "requests": _requests(recent, origin),
+        "stalls": _stalls(list(session.stalls.kept)[-RECENT_STALLS:], origin),
+    }
+
+
+def describe_hello(
+    session: Session,
+    now_ns: int,
+    *,
+    run: str,
+    demo_url: str | None,
+    skipped: int,
+    snapshot: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Return the first event of a stream."""
+    wall_ns = time.time_ns() - (now_ns - session.origin_ns)
+    return {
+        "protocol": PROTOCOL,
+        "version": __version__,
+        "run": run,
+        "origin_unix_ms": wall_ns // 1_000_000,
+        "t_ns": now_ns - session.origin_ns,
+        "states": [state.name.lower() for state in State],
+        "lane_kinds": [kind.name.lower() for kind in LaneKind],
+        "stall_threshold_ns": session.stalls.threshold_ns,
+        "keep_ns": KEEP_NS,
+        "frame_hz": FRAME_HZ,
+        "demo": {"url": demo_url} if demo_url else None,
+        "resumed": snapshot is None,
+        "skipped": skipped,
+        "snapshot": snapshot,
+    }
+
+
+def describe_state(session: Session, now_ns: int) -> dict[str, Any]:
+    """Return `/api/state`: what is going on, and the most recent of what ended."""
+    origin = session.origin_ns
+    requests = [
+        *session.requests.open.values(),
+        *list(session.requests.finished)[: -RECENT_REQUESTS - 1 : -1],
+    ]
+    return {
+        "t_ns": now_ns - origin,
+        "missed": session.missed,
+        "loops": session.describe_loops(now_ns),
+        "tasks": session.describe_tasks(),
+        "requests": _requests(requests, origin),
+        "stalls": _stalls(list(session.stalls.kept)[-RECENT_STALLS:], origin),
+        "findings": [],
+        "counts": _counts(session),
+        "notices": session.notices,
+    }
+
+
+def _head(
+    session: Session, now_ns: int, seq: int, notices: list[str]
+) -> dict[str, Any]:
+    return {
+        "seq": seq,
+        "t_ns": now_ns - session.origin_ns,
+        "missed": session.missed,
+        "thinned": session.journal.thinned,
+        "undrawn": session.requests.undrawn,
+        "loops": session.describe_loops(now_ns),
+        "counts": _counts(session),
+        "notices": notices,
+    }
+
+
+def _counts(session: Session) -> dict[str, int]:
+    requests = session.requests
+    return {
+        "requests": requests.begun_count,
+        "finished": requests.finished_count,
+        "open": len(requests.open),
+    }
+
+
+def _lane(lane: Lane, origin_ns: int) -> list[int]:
+    return [
+        lane.id,
+        lane.kind,
+        lane.loop,
+        lane.label,
+        lane.request,
+        lane.t - origin_ns,
+    ]
+
+
+def _columns(rows: list[Row], origin_ns: int) -> dict[str, Any] | None:
+    if not rows:
+        return None
+    times = [row.t for row in rows]
+    deltas = [0]
+    deltas += [after - before for before, after in zip(times, times[1:], strict=False)]
+    return {
+        "t0": times[0] - origin_ns,
+        "t": deltas,
+        "lane": [row.lane for row in rows],
+        "state": [row.state for row in rows],
+        "info": [row.info for row in rows],
+        "who": [row.who for row in rows],
+    }
+
+
+def _requests(requests: Iterable[Request], origin_ns: int) -> list[dict[str, object]]:
+    described = []
+    for request in requests:
+        wire = request.to_wire()
+        wire["start_ns"] = request.begun_ns - origin_ns
+        wire["end_ns"] = request.answered_ns - origin_ns if request.answered_ns else 0
+        described.append(wire)
+    return described
+
+
+def _stalls(stalls: Iterable[Stall], origin_ns: int) -> list[dict[str, object]]:
+    return [
+        stall.to_wire() | {"start_ns": stall.start_ns - origin_ns} for stall in stalls
+    ]
