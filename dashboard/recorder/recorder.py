@@ -162,7 +162,9 @@ class Recorder:
     def adopt(self, task: Any, state: int) -> TaskEntry:
         """Number a task that existed before recording began."""
         entry = TaskEntry(self._next_task())
-        entry.state = state
+        # The step in which recording begins has no record of its end: as far as
+        # the hooks go, that task waits already.
+        entry.state = WAITING if state == RUNNING else state
         now = entry.since_ns = self.now_ns()
         self._remember(task, entry)
         self.ring.write(

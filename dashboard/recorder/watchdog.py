@@ -113,6 +113,7 @@ class Watchdog:
                 and not entry.named
                 and now_ns - entry.since_ns > LIVE_WAIT_NS
                 and entry.gone is not None
+                and entry.no != recorder.current
             ):
                 task = entry.gone()
                 # It may have been woken by now: then its reason is in the ring,

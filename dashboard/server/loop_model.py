@@ -117,6 +117,7 @@ class LoopModel:
         self._places: dict[int, Place] = {}
         self._lane = 0
         self._begun_early = False
+        self._running_who = 0
         self._call_request: Request | None = None
         self._adopted: Task | None = None
 
@@ -169,7 +170,8 @@ class LoopModel:
                     self._begin(owner, began)
                     self._begun_early = True
                     self._play()
-            elif not owner and self._pending:
+            elif not owner:
+                # A poll has its record when it ends; until then the header tells.
                 self._begin_poll(self.end_ns)
                 self._play()
         self._find_due(now_ns)
@@ -204,13 +206,27 @@ class LoopModel:
             self._set(task, State.RUNNING, t)
             if task.request is not None:
                 who = task.request.id
+                # The server's own task serves it: its name would be uvicorn's.
+                name = task.request.label if task.request.route else name
         else:
             name = self._callback_name(-owner)
             request = self._call_request = self._open_requests.get(request_no)
             if request is not None:
                 who = request.id
                 self.requests.enter(request, State.RUNNING, t, 0)
+        self._running_who = who
         self.journal.row(self._lane, t, State.RUNNING, self.journal.intern(name), who)
+
+    def _relabel(self, text: str) -> None:
+        """Say better what the step in progress is, now that we know."""
+        if self.running_owner:
+            self.journal.row(
+                self._lane,
+                self.running_since,
+                State.RUNNING,
+                self.journal.intern(text),
+                self._running_who,
+            )
 
     def _end_step(self, kind: int, t: int, u: int, no: int) -> None:
         task = self.tasks[no]
@@ -282,7 +298,7 @@ class LoopModel:
 
     def _info(self, task: Task, state: int) -> int:
         if state == State.RUNNING:
-            return self.journal.intern(task.name)
+            return self.journal.intern(task.name) if task.request is None else 0
         if state in (State.WAITING, State.DUE) and task.reason:
             return self.journal.intern(f"{task.reason}\t{task.where}")
         if state in (State.THREAD, State.THREAD_QUEUE):
@@ -490,6 +506,9 @@ class LoopModel:
         if request is not None:
             method, route = self._fields(b, 2)
             self.requests.name(request, method, route)
+            if self.running_request() == request.id:
+                self._running_who = request.id
+                self._relabel(request.label)
 
     def _on_answered(self, t: int, u: int, a: int, b: int) -> None:
         request = self._open_requests.get(a)
@@ -507,6 +526,8 @@ class LoopModel:
             file, line, function = self._fields(a, 3)
             place = self._places[a] = Place(file, _int(line), function)
         self.stalls.sample(self, u, t, place)
+        if self.running_owner and t > self.running_since:
+            self._relabel(f"{place.function}\t{place}")
 
     # -------------------------------------------------------------- loss and end
 

@@ -51,9 +51,10 @@ PART_NAMES = (
 )
 #: Finished requests that stay available to `/api/state` and new viewers.
 KEEP_FINISHED = 500
-#: Requests that get a lane, per second of life of the session's frames: beyond
-#: it they are counted, not drawn. A screen has room for a few hundred.
-LANES_PER_FRAME = 60
+#: Beyond this many new requests they are counted, not drawn: a burst of several
+#: hundred always has its lanes, a steady stream 900 a second.
+LANES_AT_ONCE = 500
+LANES_PER_FRAME = 30
 
 
 @dataclass(slots=True)
@@ -127,7 +128,7 @@ class Requests:
         self.begun_count = 0
         self.finished_count = 0
         self.undrawn = 0
-        self._lanes_left = LANES_PER_FRAME
+        self._lanes_left = LANES_AT_ONCE
 
     def __repr__(self) -> str:
         return f"<Requests {self.begun_count} begun, {self.finished_count} finished>"
@@ -135,7 +136,7 @@ class Requests:
     def begin_frame(self) -> list[Request]:
         """Return what finished since the last frame; allow new lanes again."""
         fresh, self.fresh = self.fresh, []
-        self._lanes_left = LANES_PER_FRAME
+        self._lanes_left = min(LANES_AT_ONCE, self._lanes_left + LANES_PER_FRAME)
         return fresh
 
     # ------------------------------------------------ told by whoever sent them

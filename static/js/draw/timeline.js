@@ -1,0 +1,129 @@
+// @ts-check
+
+// The whole picture, in paint order: ground, grid, bands, rows, labels, now. A pure function of
+// what it is given; returns the rows that it drew, so that a pointer can be told where it is.
+
+import { formatDuration } from "../format.js";
+import { planRows } from "../view/rows.js";
+import { BLOCKED, LOOP_LANE, STATES, THREAD_LANE } from "../wire.js";
+import { drawAxis, ticks } from "./axis.js";
+import { drawBands } from "./band.js";
+import { drawGutter } from "./gutter.js";
+import { drawLabel, drawSlices } from "./slices.js";
+
+/** Only these say in words what the colour does not: hatched ones would not be legible. */
+const LABELLED = new Set(["running", "waiting", "thread", "process"].map((s) => STATES.indexOf(s)));
+
+/**
+ * @typedef {object} Scene
+ * @property {import("../model/history.js").History} history
+ * @property {import("../view/scale.js").Scale} scale
+ * @property {number} nowNs the moment at which the picture ends
+ * @property {boolean} isLive
+ * @property {{widthPx: number, heightPx: number}} size
+ * @property {{scrollPx: number, showsTasks: boolean, folds: boolean}} view
+ * @property {{lane: number, startNs: number | null} | null} selection
+ * @property {number | null} pointerPx
+ * @property {(text: string) => number} measure
+ */
+
+/**
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {Scene} scene
+ * @param {import("../theme.js").Palette} palette
+ */
+export function drawTimeline(ctx, scene, palette) {
+  const { history, scale, nowNs, size } = scene;
+  const view = { ...scene.view, heightPx: size.heightPx };
+  const plan = planRows(history.lanes.all, scale, view, palette.sizes);
+  const at = { nowNs, stallNs: history.stallNs };
+  const grid = { topPx: palette.sizes.axisPx, bottomPx: size.heightPx };
+
+  ctx.fillStyle = palette.bg;
+  ctx.fillRect(0, 0, size.widthPx, size.heightPx);
+  drawAxis(ctx, scale, ticks(scale, nowNs, scene.isLive ? "now" : "paused"), grid, palette);
+
+  const stallsOf = drawPinned(ctx, scene, palette, plan, at, grid);
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(0, plan.topPx - 2, size.widthPx, size.heightPx - plan.topPx + 2);
+  ctx.clip();
+  for (const row of plan.rows) {
+    if (row.lane.id === scene.selection?.lane) drawSelection(ctx, row, size.widthPx, palette);
+    drawLane(ctx, scene, palette, row, at, stallsOf.get(row.lane.loop) ?? []);
+  }
+  drawGutter(ctx, plan.rows, palette, scene.selection?.lane ?? null);
+  ctx.restore();
+  drawMarks(ctx, scene, palette, grid);
+  return plan;
+}
+
+/**
+ * Loop lanes. One loop's stalls hold up all that is below it; of several, each only its own rows,
+ * and those are told which stalls.
+ */
+function drawPinned(ctx, scene, palette, plan, at, grid) {
+  const stallsOf = new Map();
+  for (const row of plan.pinned) {
+    const found = { wide: [], stalls: [] };
+    drawSlices(ctx, row.lane.spans, scene.scale, row, palette.fills, at, found);
+    if (plan.pinned.length > 1) {
+      stallsOf.set(row.lane.loop, found.stalls);
+    } else {
+      const area = { topPx: row.topPx + row.heightPx, bottomPx: grid.bottomPx };
+      drawBands(ctx, found.stalls, area, palette.band);
+    }
+    labelSlices(ctx, scene, palette, row, found.wide);
+  }
+  drawGutter(ctx, plan.pinned, palette, scene.selection?.lane ?? null);
+  return stallsOf;
+}
+
+function drawLane(ctx, scene, palette, row, at, stalls) {
+  const area = { topPx: row.topPx, bottomPx: row.topPx + row.pitchPx };
+  drawBands(ctx, stalls, area, palette.band);
+  const found = { wide: [], stalls: [] };
+  drawSlices(ctx, row.lane.spans, scene.scale, row, palette.fills, at, found);
+  labelSlices(ctx, scene, palette, row, found.wide);
+}
+
+function labelSlices(ctx, scene, palette, row, wide) {
+  if (!wide.length) return;
+  ctx.font = row.lane.kind === LOOP_LANE ? palette.boldFont : palette.labelFont;
+  ctx.textBaseline = "middle";
+  for (const slice of wide) {
+    if (slice.state !== BLOCKED && !LABELLED.has(slice.state)) continue;
+    ctx.fillStyle = palette.inks[slice.state];
+    drawLabel(ctx, slice, row, textsOf(scene, row.lane, slice), scene.measure);
+  }
+}
+
+/** From the longest to the shortest. */
+function textsOf(scene, lane, slice) {
+  const { history, nowNs } = scene;
+  const info = history.text(lane.spans.info(slice.i));
+  const lengthNs = Math.min(lane.spans.endNs(slice.i, nowNs), nowNs) - lane.spans.startNs(slice.i);
+  const length = formatDuration(lengthNs);
+  if (slice.state === BLOCKED) return [`${info}  ${length}`, length];
+  if (lane.kind === THREAD_LANE) return [info];
+  return [`${info}  ${length}`, info, length];
+}
+
+function drawSelection(ctx, row, widthPx, palette) {
+  ctx.fillStyle = palette.select;
+  ctx.fillRect(0, row.topPx - 2, widthPx, row.heightPx + 4);
+}
+
+/** The line of now, and the pointer's. */
+function drawMarks(ctx, scene, palette, grid) {
+  const { scale } = scene;
+  const nowPx = Math.round(scale.toPx(scene.nowNs));
+  if (nowPx >= scale.leftPx && nowPx <= scale.rightPx) {
+    ctx.fillStyle = palette.ink;
+    ctx.fillRect(nowPx, grid.topPx, 2, grid.bottomPx - grid.topPx);
+  }
+  if (scene.pointerPx !== null && scene.pointerPx > scale.leftPx) {
+    ctx.fillStyle = palette.faint;
+    ctx.fillRect(Math.round(scene.pointerPx), grid.topPx, 1, grid.bottomPx - grid.topPx);
+  }
+}

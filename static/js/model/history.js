@@ -1,0 +1,104 @@
+// @ts-check
+
+// All that the page knows: applies hello and frames, forgets what is older than the server keeps.
+// One model for the life of the page; a new snapshot empties it.
+
+import { Lane, Lanes } from "./lanes.js";
+import { Requests } from "./requests.js";
+
+const MAX_STALLS = 200;
+/** Dropping old rows costs a walk over all lanes: once a second is enough. */
+const PRUNE_EVERY_NS = 1e9;
+
+export class History {
+  /** @type {import("../wire.js").Hello | null} */
+  hello = null;
+  lanes = new Lanes();
+  requests = new Requests();
+  /** @type {Map<number, import("../wire.js").Stall>} */
+  stalls = new Map();
+  /** @type {import("../wire.js").LoopNow[]} */
+  loops = [];
+  /** @type {string[]} */
+  strings = [];
+  /** @type {string[]} */
+  notices = [];
+  counts = { requests: 0, finished: 0, open: 0 };
+  losses = { missed: 0, thinned: 0, undrawn: 0, skipped: 0, strayRows: 0 };
+  tNs = 0;
+  #prunedNs = 0;
+
+  get stallNs() {
+    return this.hello ? this.hello.stall_threshold_ns : Infinity;
+  }
+
+  /** @param {import("../wire.js").Hello} hello */
+  begin(hello) {
+    this.hello = hello;
+    if (hello.resumed) return;
+    this.lanes = new Lanes();
+    this.requests = new Requests();
+    this.stalls = new Map();
+    this.strings = [];
+    this.losses = { missed: 0, thinned: 0, undrawn: 0, skipped: 0, strayRows: 0 };
+    this.tNs = 0;
+    this.#prunedNs = 0;
+    if (hello.snapshot) this.apply(hello.snapshot);
+  }
+
+  /** @param {import("../wire.js").Frame} frame */
+  apply(frame) {
+    for (const text of frame.strings) this.strings.push(text);
+    for (const [id, kind, loop, label, request, t] of frame.lanes) {
+      this.lanes.add(new Lane(id, kind, loop, this.text(label), request, t));
+    }
+    if (frame.rows) this.#applyRows(frame.rows);
+    for (const request of frame.requests) this.requests.add(request);
+    for (const stall of frame.stalls) this.#keepStall(stall);
+    this.loops = frame.loops;
+    this.counts = frame.counts;
+    this.notices = frame.notices;
+    const { missed, thinned, undrawn } = frame;
+    Object.assign(this.losses, { missed, thinned, undrawn });
+    this.losses.skipped += frame.skipped;
+    this.tNs = Math.max(this.tNs, frame.t_ns);
+    this.#forget();
+  }
+
+  /** @param {number} index */
+  text(index) {
+    return this.strings[index] ?? "";
+  }
+
+  /** The latest stall, open or over. */
+  get lastStall() {
+    let last = null;
+    for (const stall of this.stalls.values()) {
+      if (!last || stall.start_ns >= last.start_ns) last = stall;
+    }
+    return last;
+  }
+
+  /** @param {import("../wire.js").Rows} rows */
+  #applyRows(rows) {
+    let t = rows.t0;
+    for (let i = 0; i < rows.t.length; i += 1) {
+      t += rows.t[i];
+      const lane = this.lanes.get(rows.lane[i]);
+      // A lane of ours that was dropped to stay bounded; its rows are of no use.
+      if (lane) lane.enter(t, rows.state[i], rows.info[i], rows.who[i]);
+      else this.losses.strayRows += 1;
+    }
+  }
+
+  #keepStall(stall) {
+    this.stalls.set(stall.id, stall);
+    if (this.stalls.size > MAX_STALLS) this.stalls.delete(this.stalls.keys().next().value);
+  }
+
+  #forget() {
+    if (!this.hello || this.tNs - this.#prunedNs < PRUNE_EVERY_NS) return;
+    this.#prunedNs = this.tNs;
+    this.lanes.prune(this.tNs - this.hello.keep_ns);
+  }
+}

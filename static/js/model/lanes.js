@@ -1,0 +1,92 @@
+// @ts-check
+
+// Which lanes exist, in the order in which they began, and the rule by which a row changes one.
+// Bounded: lanes that ended before the kept time are forgotten, and beyond MAX_LANES the oldest ended.
+
+import { Spans } from "./columns.js";
+import { GONE } from "../wire.js";
+
+/** About 5,000 requests in sight at once; more cannot be told apart on any screen. */
+export const MAX_LANES = 6000;
+
+export class Lane {
+  endNs = Infinity;
+  spans = new Spans();
+
+  /**
+   * @param {number} id
+   * @param {number} kind
+   * @param {number} loop
+   * @param {string} label
+   * @param {number} request
+   * @param {number} startNs
+   */
+  constructor(id, kind, loop, label, request, startNs) {
+    this.id = id;
+    this.kind = kind;
+    this.loop = loop;
+    this.label = label;
+    this.request = request;
+    this.startNs = startNs;
+  }
+
+  /** Lane enters a state; GONE ends it, and a later row takes it up again. */
+  enter(ns, state, info, who) {
+    this.spans.push(ns, state, info, who);
+    this.endNs = state === GONE ? ns : Infinity;
+  }
+
+  /** @param {number} ns */
+  isAliveAt(ns) {
+    return this.startNs <= ns && ns < this.endNs;
+  }
+}
+
+export class Lanes {
+  #byId = new Map();
+  /** @type {Lane[]} oldest first */
+  all = [];
+  /** Lanes forgotten to stay within MAX_LANES. */
+  dropped = 0;
+
+  /** @param {number} id */
+  get(id) {
+    return this.#byId.get(id);
+  }
+
+  /** @param {Lane} lane */
+  add(lane) {
+    if (this.#byId.has(lane.id)) throw new Error(`lane ${lane.id} is announced twice`);
+    this.#byId.set(lane.id, lane);
+    let at = this.all.length;
+    while (at > 0 && isBefore(lane, this.all[at - 1])) at -= 1;
+    this.all.splice(at, 0, lane);
+  }
+
+  /** Forget what ended before this time, and the oldest ended lanes beyond the bound. */
+  prune(ns) {
+    let surplus = this.all.length - MAX_LANES;
+    this.all = this.all.filter((lane) => {
+      const isOld = lane.endNs < ns;
+      const isSurplus = surplus > 0 && lane.endNs !== Infinity;
+      if (!isOld && !isSurplus) {
+        lane.spans.dropBefore(ns);
+        return true;
+      }
+      if (!isOld) this.dropped += 1;
+      surplus -= 1;
+      this.#byId.delete(lane.id);
+      return false;
+    });
+  }
+
+  /** @param {number} request */
+  ofRequest(request) {
+    return this.all.findLast((lane) => lane.request === request);
+  }
+}
+
+/** Began earlier, or at the same time and was numbered earlier. */
+function isBefore(one, other) {
+  return one.startNs < other.startNs || (one.startNs === other.startNs && one.id < other.id);
+}

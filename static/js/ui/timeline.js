@@ -1,0 +1,178 @@
+// @ts-check
+
+// The timeline as a part of the page: owns its canvas and palette, draws a frame when told to, knows
+// what is under a pixel and which lane or slice comes next.
+
+import { drawTimeline } from "../draw/timeline.js";
+import { movePatterns, readPalette } from "../theme.js";
+import { Canvas } from "../view/canvas.js";
+import { rowAt } from "../view/rows.js";
+import { Scale } from "../view/scale.js";
+import { RUNNING } from "../wire.js";
+import { part } from "./parts.js";
+import { Tooltip, describe } from "./tooltip.js";
+
+const MAX_MEASURED = 4000;
+/** A slice thinner than this is hit from its neighbourhood. */
+const NEAR_PX = 3;
+
+export class TimelineView {
+  #root;
+  #history;
+  #viewport;
+  #canvas;
+  #palette = null;
+  #plan = null;
+  #scale = new Scale(0, 1, 0, 1);
+  #nowNs = 0;
+  #tooltip;
+  #measured = new Map();
+  #folds;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {import("../model/history.js").History} history
+   * @param {import("../view/viewport.js").Viewport} viewport
+   * @param {() => void} invalidate
+   * @param {AbortSignal} signal
+   */
+  constructor(root, history, viewport, invalidate, signal) {
+    this.#root = root;
+    this.#history = history;
+    this.#viewport = viewport;
+    this.element = part(root, "canvas");
+    const element = /** @type {HTMLCanvasElement} */ (this.element);
+    this.#canvas = new Canvas(element, invalidate, signal);
+    this.#tooltip = new Tooltip(root);
+    this.#folds = matchMedia("(prefers-reduced-motion: reduce)");
+  }
+
+  /** Colours and sizes changed: read them again before the next draw. */
+  restyle() {
+    this.#palette = null;
+    this.#measured.clear();
+  }
+
+  get scale() {
+    return this.#scale;
+  }
+
+  get scrollPx() {
+    return this.#plan?.scrollPx ?? 0;
+  }
+
+  get overflows() {
+    const plan = this.#plan;
+    return plan !== null && plan.contentPx > this.#canvas.fit().heightPx - plan.topPx + 1;
+  }
+
+  get hiddenTasks() {
+    return this.#plan?.hiddenTasks ?? 0;
+  }
+
+  /** @param {number} nowNs */
+  draw(nowNs) {
+    const size = this.#canvas.fit();
+    if (size.widthPx < 1 || size.heightPx < 1) return;
+    this.#palette ??= readPalette(this.#root);
+    const palette = this.#palette;
+    const viewport = this.#viewport;
+    const widthPx = size.widthPx - palette.gutterPx;
+    const leftNs = viewport.leftNs(nowNs);
+    this.#scale = new Scale(leftNs, viewport.rangeNs, palette.gutterPx, widthPx).snapped();
+    this.#nowNs = viewport.momentNs(nowNs);
+    movePatterns(palette.patterns, palette.gutterPx - (this.#scale.startNs / this.#scale.nsPerPx));
+    const { scrollPx, showsTasks, selection, isLive, pointer } = viewport;
+    const { context } = this.#canvas;
+    this.#plan = drawTimeline(
+      context,
+      {
+        history: this.#history,
+        scale: this.#scale,
+        nowNs: this.#nowNs,
+        isLive,
+        size,
+        view: { scrollPx, showsTasks, folds: isLive && !this.#folds.matches },
+        selection,
+        pointerPx: pointer ? pointer.xPx : null,
+        measure: (text) => this.#measure(context, text),
+      },
+      palette,
+    );
+    this.#showTooltip();
+  }
+
+  /** @returns {{lane: import("../model/lanes.js").Lane, i: number} | null} */
+  find(xPx, yPx) {
+    const row = this.#plan ? rowAt(this.#plan, yPx) : null;
+    if (!row) return null;
+    if (xPx < this.#scale.leftPx) return { lane: row.lane, i: -1 };
+    const ns = this.#scale.toNs(xPx);
+    const { spans } = row.lane;
+    if (ns > this.#nowNs || ns >= row.lane.endNs) return { lane: row.lane, i: -1 };
+    return { lane: row.lane, i: this.#worstNear(spans, ns) };
+  }
+
+  /** Of the slices under the pointer the one that a crowded pixel would show: the longest run. */
+  #worstNear(spans, ns) {
+    const reachNs = NEAR_PX * this.#scale.nsPerPx;
+    const here = spans.indexAt(ns);
+    if (here < 0) return -1;
+    if (spans.endNs(here, this.#nowNs) - spans.startNs(here) > 2 * reachNs) return here;
+    let best = here;
+    let bestNs = -1;
+    for (let i = spans.firstEndingAfter(ns - reachNs); i < spans.count; i += 1) {
+      if (spans.startNs(i) > ns + reachNs) break;
+      const lengthNs = spans.endNs(i, this.#nowNs) - spans.startNs(i);
+      if (spans.state(i) === RUNNING && lengthNs > bestNs) {
+        best = i;
+        bestNs = lengthNs;
+      }
+    }
+    return best;
+  }
+
+  /** The selected lane and the index of its slice, -1 when it is the lane alone. */
+  selected() {
+    const { selection } = this.#viewport;
+    const lane = selection ? this.#history.lanes.get(selection.lane) : null;
+    if (!selection || !lane) return null;
+    const i = selection.startNs === null ? -1 : lane.spans.indexAt(selection.startNs);
+    return { lane, i };
+  }
+
+  /** The lane so many rows below the selected one; the first when none is. */
+  laneBeside(step) {
+    if (!this.#plan) return null;
+    const rows = [...this.#plan.pinned, ...this.#plan.rows];
+    const at = rows.findIndex((row) => row.lane.id === this.#viewport.selection?.lane);
+    const next = at < 0 ? (step > 0 ? 0 : rows.length - 1) : at + step;
+    return rows[Math.min(Math.max(next, 0), rows.length - 1)]?.lane ?? null;
+  }
+
+  /** The selected slice in words, or the lane's open one. */
+  words() {
+    const found = this.selected();
+    if (!found || !found.lane.spans.count) return null;
+    const i = found.i >= 0 ? found.i : found.lane.spans.count - 1;
+    return describe(this.#history, found.lane, i, this.#nowNs);
+  }
+
+  #showTooltip() {
+    const { pointer } = this.#viewport;
+    const found = pointer ? this.find(pointer.xPx, pointer.yPx) : null;
+    if (!pointer || !found || found.i < 0) return this.#tooltip.show(null);
+    this.#tooltip.show(describe(this.#history, found.lane, found.i, this.#nowNs), pointer);
+  }
+
+  #measure(context, text) {
+    const key = context.font + text;
+    let width = this.#measured.get(key);
+    if (width === undefined) {
+      if (this.#measured.size > MAX_MEASURED) this.#measured.clear();
+      width = context.measureText(text).width;
+      this.#measured.set(key, width);
+    }
+    return width;
+  }
+}

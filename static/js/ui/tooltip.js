@@ -1,0 +1,87 @@
+// @ts-check
+
+// What is under the pointer, in plain words; the same words stand in the line below the timeline for
+// the selected slice, where the keyboard brings them too.
+
+import { formatDuration, formatLane } from "../format.js";
+import * as wire from "../wire.js";
+import { part, setText } from "./parts.js";
+
+/** One clause per state: "for 480 ms" follows. */
+const WORDS = Object.freeze({
+  [wire.IDLE]: "The loop sleeps: nothing to do",
+  [wire.RUNNING]: "Runs on the loop",
+  [wire.READY]: "Ready, waits for its turn",
+  [wire.DUE]: "Could go on, but the loop has not looked",
+  [wire.WAITING]: "Waits",
+  [wire.THREAD_QUEUE]: "Waits for a free worker thread",
+  [wire.THREAD]: "Runs in a worker thread",
+  [wire.PROCESS]: "Runs in another process",
+  [wire.OUTSIDE]: "At the door: sent, but the loop has not looked",
+  [wire.LOST]: "Unknown: its records were lost",
+  [wire.BLOCKED]: "Holds the loop: nobody else can run",
+});
+
+/**
+ * @param {import("../model/history.js").History} history
+ * @param {import("../model/lanes.js").Lane} lane
+ * @param {number} i
+ * @param {number} nowNs
+ * @returns {{name: string, state: number, words: string, info: string, length: string}}
+ */
+export function describe(history, lane, i, nowNs) {
+  const startNs = lane.spans.startNs(i);
+  const lengthNs = Math.max(Math.min(lane.spans.endNs(i, nowNs), nowNs) - startNs, 0);
+  const state = lane.spans.state(i);
+  const isStall = state === wire.RUNNING && lengthNs >= history.stallNs;
+  const shown = isStall ? wire.BLOCKED : state;
+  const who = lane.spans.who(i);
+  const info = history.text(lane.spans.info(i));
+  const name =
+    lane.kind === wire.LOOP_LANE && who ? `the loop, for #${who}` : formatLane(lane.request, lane.label);
+  const words = state === wire.WAITING && info ? `Waits for ${info}` : WORDS[shown] ?? "Nothing";
+  return {
+    name,
+    state: shown,
+    words,
+    info: state === wire.WAITING ? "" : info,
+    length: formatDuration(lengthNs),
+  };
+}
+
+export class Tooltip {
+  #box;
+  #name;
+  #words;
+  #length;
+  #info;
+
+  /** @param {ParentNode} root */
+  constructor(root) {
+    this.#box = part(root, "tooltip");
+    this.#name = part(root, "tooltip-name");
+    this.#words = part(root, "tooltip-words");
+    this.#length = part(root, "tooltip-length");
+    this.#info = part(root, "tooltip-info");
+  }
+
+  /**
+   * @param {ReturnType<typeof describe> | null} found
+   * @param {{xPx: number, yPx: number}} [at]
+   */
+  show(found, at) {
+    this.#box.hidden = !found;
+    if (!found || !at) return;
+    setText(this.#name, found.name);
+    setText(this.#words, found.words);
+    setText(this.#length, found.length);
+    setText(this.#info, found.info);
+    this.#box.dataset.state = found.state === wire.BLOCKED ? "blocked" : wire.STATES[found.state];
+    const parent = /** @type {HTMLElement} */ (this.#box.parentElement);
+    const { offsetWidth: width, offsetHeight: height } = this.#box;
+    const left = Math.min(at.xPx + 16, parent.clientWidth - width - 4);
+    const below = at.yPx + 20;
+    const top = below + height > parent.clientHeight ? at.yPx - height - 12 : below;
+    this.#box.style.transform = `translate(${Math.round(Math.max(left, 4))}px, ${Math.round(top)}px)`;
+  }
+}

@@ -1,0 +1,135 @@
+// @ts-check
+
+// The buttons: how many at once, one button a scenario, and the handler's source one click away.
+// Each press is a real request, sent by the dashboard process.
+
+import { make, part } from "./parts.js";
+
+const MESSAGE_MS = 8000;
+
+/**
+ * @typedef {{name: string, default: number, min: number, max: number, unit: string}} Param
+ * @typedef {object} Scenario
+ * @property {string} id @property {string} title @property {string} subtitle
+ * @property {string} family @property {string} state @property {string} path
+ * @property {Param[]} params
+ * @property {{file: string, line: number, function: string, code: string}} source
+ */
+
+export class TriggersView {
+  #families;
+  #counts;
+  #message;
+  #signal;
+  #onSource;
+  #timer = 0;
+  #count = 1;
+  /** @type {Map<string, Record<string, number>>} what the viewer set, by scenario */
+  #params = new Map();
+  /** @type {Scenario[]} */
+  scenarios = [];
+
+  /**
+   * @param {ParentNode} root
+   * @param {(scenario: Scenario) => void} onSource
+   * @param {AbortSignal} signal
+   */
+  constructor(root, onSource, signal) {
+    this.#families = part(root, "families");
+    this.#counts = part(root, "counts");
+    this.#message = part(root, "trigger-message");
+    this.#onSource = onSource;
+    this.#signal = signal;
+  }
+
+  async load() {
+    const response = await fetch("/api/scenarios", { signal: this.#signal });
+    if (!response.ok) throw new Error(`GET /api/scenarios answered ${response.status}`);
+    const { counts, scenarios } = await response.json();
+    this.scenarios = scenarios;
+    this.#counts.replaceChildren(...counts.map((count, i) => this.#countOption(count, i === 0)));
+    this.#showFamilies();
+  }
+
+  /** What this scenario is sent with: the viewer's numbers, else the defaults. */
+  paramsOf(scenario) {
+    const chosen = this.#params.get(scenario.id) ?? {};
+    return Object.fromEntries(scenario.params.map((p) => [p.name, chosen[p.name] ?? p.default]));
+  }
+
+  setParam(scenario, name, value) {
+    this.#params.set(scenario.id, { ...this.#params.get(scenario.id), [name]: value });
+    this.#showFamilies();
+  }
+
+  /** @param {Scenario} scenario */
+  async send(scenario) {
+    const body = JSON.stringify({ count: this.#count, params: this.paramsOf(scenario) });
+    const headers = { "Content-Type": "application/json" };
+    const url = `/api/trigger/${encodeURIComponent(scenario.id)}`;
+    try {
+      const response = await fetch(url, { method: "POST", headers, body, signal: this.#signal });
+      if (response.ok) this.#say("");
+      else this.#say(await sentenceOf(response));
+    } catch (error) {
+      if (!this.#signal.aborted) this.#say(`Not sent: the dashboard did not answer (${error.message}).`);
+    }
+  }
+
+  #say(text) {
+    clearTimeout(this.#timer);
+    this.#message.textContent = text;
+    if (text) this.#timer = setTimeout(() => this.#say(""), MESSAGE_MS);
+  }
+
+  #countOption(count, isFirst) {
+    const input = /** @type {HTMLInputElement} */ (make("input", ""));
+    input.type = "radio";
+    input.name = "count";
+    input.value = String(count);
+    input.checked = isFirst;
+    if (isFirst) this.#count = count;
+    input.addEventListener("change", () => (this.#count = count), { signal: this.#signal });
+    return make("label", "", input, make("span", "", String(count)));
+  }
+
+  #showFamilies() {
+    const families = new Map();
+    for (const scenario of this.scenarios) {
+      if (!families.has(scenario.family)) families.set(scenario.family, []);
+      families.get(scenario.family).push(this.#button(scenario));
+    }
+    this.#families.replaceChildren(
+      ...[...families].map(([family, buttons]) => {
+        const heading = make("h3", "family", family);
+        return make("section", "", heading, ...buttons);
+      }),
+    );
+  }
+
+  #button(scenario) {
+    const params = this.paramsOf(scenario);
+    const values = scenario.params.map(({ name, unit }) => `${params[name]} ${unit}`.trim());
+    const title = make("span", "trigger-title", scenario.title);
+    if (values.length) title.append(" ", make("span", "trigger-value", values.join(", ")));
+    const subtitle = make("span", "trigger-subtitle", scenario.subtitle);
+    const send = make("button", "trigger-send", title, subtitle);
+    send.addEventListener("click", () => this.send(scenario), { signal: this.#signal });
+    const source = make("button", "trigger-source", "{ }");
+    source.setAttribute("aria-label", `Code of ${scenario.title}`);
+    source.title = "Its code, and its numbers";
+    source.addEventListener("click", () => this.#onSource(scenario), { signal: this.#signal });
+    const box = make("div", "trigger", send, source);
+    box.dataset.state = scenario.state;
+    box.dataset.scenario = scenario.id;
+    return box;
+  }
+}
+
+/** The server's own sentence; FastAPI's list of faults, when it sends that instead. */
+async function sentenceOf(response) {
+  const body = await response.json().catch(() => ({}));
+  if (typeof body.detail === "string") return body.detail;
+  if (Array.isArray(body.detail)) return body.detail.map(({ msg }) => msg).join("; ");
+  return `Not sent: the dashboard answered ${response.status}.`;
+}

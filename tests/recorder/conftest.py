@@ -1,0 +1,66 @@
+"""Fixtures for everything that records: a private folder, both loops, no leftovers."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import events
+from typing import TYPE_CHECKING
+
+import pytest
+from rings import read_ring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from rings import Told
+
+
+def _loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    factories = {"asyncio": asyncio.new_event_loop}
+    try:
+        import uvloop
+    except ImportError:
+        # Not built for this Python: the matrix of `make test` says where it is.
+        return factories
+    return factories | {"uvloop": uvloop.new_event_loop}
+
+
+FACTORIES = _loop_factories()
+
+
+@pytest.fixture(params=list(FACTORIES))
+def loop_factory(request: pytest.FixtureRequest) -> object:
+    """Each kind of event loop in turn."""
+    return FACTORIES[request.param]
+
+
+@pytest.fixture(autouse=True)
+def ring_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Rings of a test go to a folder of its own."""
+    folder = tmp_path / "rings"
+    monkeypatch.setenv("LOOPSCOPE_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def told(ring_dir: Path) -> Callable[[], Told]:
+    """Read the only ring there is."""
+
+    def read() -> Told:
+        (path,) = ring_dir.glob("*.ring")
+        return read_ring(path)
+
+    return read
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_installed() -> Iterator[None]:
+    """After each test asyncio and anyio are as they were before it."""
+    import anyio.to_thread
+
+    before = (events.Handle._run, anyio.to_thread.run_sync)
+
+    yield
+
+    assert (events.Handle._run, anyio.to_thread.run_sync) == before

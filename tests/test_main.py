@@ -1,0 +1,266 @@
+"""The command line answers at once, says what is wrong, and cleans up."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+
+import pytest
+
+from dashboard import __version__
+
+HEAVY = ("fastapi", "uvicorn", "starlette", "httpx", "jinja2", "asyncio", "ssl")
+
+
+@pytest.fixture
+def environ(tmp_path):
+    """Give an environment in which rings go to a folder of the test's."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("LOOPSCOPE_")
+    }
+    return kept | {"XDG_RUNTIME_DIR": str(tmp_path)}
+
+
+@pytest.fixture
+def run(environ):
+    """Run the command to its end."""
+
+    def run(*flags, **more):
+        return subprocess.run(
+            [sys.executable, "-m", "dashboard", *flags],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env=environ | more,
+        )
+
+    return run
+
+
+@pytest.fixture
+def start(environ):
+    """Start the command; give the process and the addresses that it prints."""
+    started = []
+
+    def start(*flags):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dashboard", "--port", "0", *flags],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environ,
+        )
+        started.append(process)
+        addresses = []
+        for line in process.stdout:
+            if line.startswith("stop"):
+                break
+            addresses += re.findall(r"http://[^\s']+", line)
+        return process, *addresses
+
+    yield start
+    for process in started:
+        with process:
+            process.kill()
+
+
+@pytest.fixture
+def taken():
+    """Give a port that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def get(url):
+    """Return the JSON at an address."""
+    with urllib.request.urlopen(url, timeout=20) as response:
+        return json.load(response)
+
+
+def test_version(run):
+    """`--version` prints the version and nothing else."""
+    done = run("--version")
+
+    assert (0, f"loopscope {__version__}\n", "") == (
+        done.returncode,
+        done.stdout,
+        done.stderr,
+    )
+
+
+def test_help(run):
+    """`--help` names every flag and command."""
+    text = run("--help").stdout
+
+    for name in ("--host", "--port", "--demo-port", "--open", "--no-demo", "watch"):
+        assert name in text
+
+
+def test_help_is_light():
+    """What `--help` imports is light, so that it answers at once."""
+    code = (
+        "import sys, dashboard.__main__; "
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30
+    )
+
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--nonsense"],
+        ["nonsense"],
+        ["--port"],
+        ["--port", "x"],
+        ["--port", "65536"],
+        ["--demo-port", "-1"],
+        ["watch", "--demo-port", "1"],
+    ],
+    ids=" ".join,
+)
+def test_usage(run, flags):
+    """Nonsense is a usage error: exit code 2, no traceback."""
+    done = run(*flags)
+
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("usage: loopscope")
+
+
+def test_bad_variable(run):
+    """A bad environment variable is one sentence and exit code 2."""
+    done = run(LOOPSCOPE_PORT="x")
+
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == "loopscope: LOOPSCOPE_PORT: a port is a whole number from 0 to 65535, got 'x'\n"
+    )
+
+
+@pytest.mark.parametrize("command", [[], ["watch"]])
+def test_taken_port(run, taken, command):
+    """A taken port is one sentence with the flag to change, and exit code 3."""
+    done = run(*command, "--port", str(taken))
+
+    assert done.returncode == 3
+    assert (
+        f"loopscope: port {taken} on 127.0.0.1 is in use; choose another with --port\n"
+        == done.stderr
+    )
+
+
+def test_taken_demo_port(run, taken):
+    """The demo app's port is checked before anything starts."""
+    done = run("--port", "0", "--demo-port", str(taken))
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.endswith("is in use; choose another with --demo-port\n")
+
+
+def test_same_port_twice(run, taken):
+    """Page and demo app cannot share a port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+    done = run("--port", port, "--demo-port", port)
+
+    assert done.returncode == 3
+    assert done.stderr.endswith("choose another with --demo-port\n")
+
+
+def test_bad_host(run):
+    """An address that this machine does not have is one sentence, exit code 3."""
+    done = run("--host", "203.0.113.1", "--port", "0")
+
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert "choose another with --host" in done.stderr
+
+
+def test_serves(start, wait_for_demo):
+    """Both addresses are printed, with one to try, and answer."""
+    _, page, demo, example = start("--demo-port", "0")
+    wait_for_demo(demo)
+
+    assert get(f"{page}/healthz") == {"status": "ok"}
+    assert get(f"{demo}/healthz") == {"status": "ok"}
+    assert f"{demo}/blocking?seconds=2" == example
+
+
+def test_no_demo(start):
+    """Without the demo app only the page is there."""
+    _, *addresses = start("--no-demo")
+
+    assert len(addresses) == 1
+    assert get(f"{addresses[0]}/healthz") == {"status": "ok"}
+
+
+def test_watch(start):
+    """`watch` takes flags before and after, and starts no demo app."""
+    process, page = start("watch")
+
+    assert get(f"{page}/healthz") == {"status": "ok"}
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 130
+
+
+@pytest.mark.parametrize(
+    ("signals", "code"),
+    [
+        ([signal.SIGINT], 130),
+        ([signal.SIGTERM], 0),
+        ([signal.SIGINT, signal.SIGINT], 130),
+    ],
+    ids=["ctrl-c", "term", "ctrl-c-twice"],
+)
+def test_stop(start, tmp_path, signals, code, wait_for_demo):
+    """With viewers open it ends without a word, and leaves nothing behind."""
+    process, page, demo, _ = start("--demo-port", "0")
+    wait_for_demo(demo)
+    viewers = [urllib.request.urlopen(f"{page}/events", timeout=20) for _ in range(5)]
+    for viewer in viewers:
+        viewer.readline()
+
+    for number in signals:
+        process.send_signal(number)
+    _, errors = process.communicate(timeout=10)
+    for viewer in viewers:
+        viewer.close()
+
+    assert (code, "") == (process.returncode, errors)
+    assert list(tmp_path.rglob("stage-*")) == []
+    for url in (page, demo):
+        with pytest.raises(OSError):
+            get(url)
+
+
+@pytest.fixture
+def wait_for_demo():
+    """Wait until the demo app listens; fail when it never does."""
+
+    def wait(url):
+        host, port = url.removeprefix("http://").split(":")
+        pause = threading.Event()
+        for _ in range(1000):
+            try:
+                socket.create_connection((host, int(port)), timeout=5).close()
+            except OSError:
+                pause.wait(0.02)
+            else:
+                return
+        pytest.fail("the demo app did not listen within 20 s")
+
+    return wait
