@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 
 import pytest
@@ -243,7 +244,7 @@ def test_stop(start, tmp_path, signals, code, wait_for_demo):
     assert (code, "") == (process.returncode, errors)
     assert list(tmp_path.rglob("stage-*")) == []
     for url in (page, demo):
-        with pytest.raises(OSError):
+        with pytest.raises(urllib.error.URLError):
             get(url)
 
 

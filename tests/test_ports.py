@@ -19,7 +19,7 @@ def taken():
 
 def test_taken_port(taken):
     """A port that somebody listens on is reported as in use."""
-    with pytest.raises(OSError) as caught:
+    with pytest.raises(OSError, match="in use") as caught:
         ports.listen("127.0.0.1", taken)
 
     assert caught.value.errno == errno.EADDRINUSE
@@ -54,7 +54,7 @@ def test_find_free_lets_go():
 
 def test_find_free_taken(taken):
     """Asking for a taken port is an error, not another port."""
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="in use"):
         ports.find_free("127.0.0.1", taken)
 
 

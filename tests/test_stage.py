@@ -116,7 +116,7 @@ async def test_stop_while_blocked(stage):
     # Generous, because other programs run here too; blocked, it would be ten.
     assert asyncio.get_running_loop().time() - began < 3
     assert not is_running(pid)
-    with pytest.raises(OSError):
+    with pytest.raises(ConnectionError):
         await request
 
 

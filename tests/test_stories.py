@@ -96,7 +96,7 @@ def test_bad_value(value):
 
 def test_unknown_parameter():
     """A parameter that the scenario does not take is refused, not ignored."""
-    with pytest.raises(BadParameter, match="it takes seconds$"):
+    with pytest.raises(BadParameter, match=r"it takes seconds$"):
         BLOCKING.query({"second": 1})
-    with pytest.raises(BadParameter, match="it takes none$"):
+    with pytest.raises(BadParameter, match=r"it takes none$"):
         stories.find("fast").query({"seconds": 1})

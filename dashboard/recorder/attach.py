@@ -177,8 +177,9 @@ def record(
 def observe(app: Any, *, title: str = "") -> Any:
     """Record the loop that serves an ASGI app, and every request in it.
 
-    Starlette and FastAPI apps get a middleware in place and are returned as they
-    are; any other ASGI app is returned wrapped. Recording begins at lifespan
+    Starlette and FastAPI apps are wrapped from inside, around all their middleware
+    (also what is added later), and returned as they are; any other ASGI app is
+    returned wrapped. Recording begins at lifespan
     startup (or with the first request) and ends at lifespan shutdown. Should it
     fail, a line is logged and the app serves on.
     """
@@ -213,10 +214,15 @@ def observe(app: Any, *, title: str = "") -> Any:
         return found
 
     options = {"recorder_of": recorder_of, "on_startup": begin, "on_shutdown": end}
-    if hasattr(app, "add_middleware"):
-        app.add_middleware(RequestMiddleware, **options)
-        return app
-    return RequestMiddleware(app, **options)  # type: ignore[arg-type]
+    if not hasattr(app, "build_middleware_stack"):
+        return RequestMiddleware(app, **options)  # type: ignore[arg-type]
+    # `add_middleware` would put us inside Starlette's own error handling, where
+    # a failing handler has no status yet.
+    build = app.build_middleware_stack
+    app.build_middleware_stack = lambda: RequestMiddleware(build(), **options)
+    if getattr(app, "middleware_stack", None) is not None:
+        app.middleware_stack = RequestMiddleware(app.middleware_stack, **options)
+    return app
 
 
 def default_title() -> str:

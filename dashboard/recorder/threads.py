@@ -15,6 +15,7 @@ import threading
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from dashboard.recorder.reasons import is_users_file
 from dashboard.records import Kind
 
 if TYPE_CHECKING:
@@ -129,12 +130,19 @@ def _note(rec: Recorder, kind: Kind, func: Any) -> int:
 
 
 def _unwrap(func: Any) -> Any:
-    """Look through `functools.partial(context.run, func)`, asyncio.to_thread's habit."""
-    while isinstance(func, functools.partial):
-        inner = func.func
-        is_context_run = getattr(inner, "__name__", "") == "run" and func.args
-        func = func.args[0] if is_context_run else inner
-    return func
+    """Find the function that is really meant inside `functools.partial`.
+
+    Libraries hand over helpers of their own with the user's function among the
+    arguments: asyncio `context.run(func)`, FastAPI `_run_sync_endpoint(function=…)`.
+    """
+    if not isinstance(func, functools.partial):
+        return func
+    for inner in (func.func, *func.args, *func.keywords.values()):
+        found = _unwrap(inner) if isinstance(inner, functools.partial) else inner
+        code = getattr(getattr(found, "__func__", found), "__code__", None)
+        if code is not None and is_users_file(code.co_filename):
+            return found
+    return func.func
 
 
 def _write(rec: Recorder, kind: Kind, call: int, thread: int) -> None:

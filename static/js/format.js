@@ -3,6 +3,8 @@
 // Durations, counts and shares as text. Pure.
 
 const NS_PER_MS = 1e6;
+/** A number and its unit stay on one line. */
+export const NBSP = "\u00a0";
 const COUNT = new Intl.NumberFormat("en");
 
 /**
@@ -11,13 +13,13 @@ const COUNT = new Intl.NumberFormat("en");
  */
 export function formatDuration(ns) {
   if (ns < 0) return `-${formatDuration(-ns)}`;
-  if (ns < 1e3) return `${Math.round(ns)} ns`;
-  if (ns < 999.5e3) return `${threeDigits(ns / 1e3)} µs`;
-  if (ns < 999.5e6) return `${threeDigits(ns / 1e6)} ms`;
-  if (ns < 59.95e9) return `${twoDecimals(ns / 1e9)} s`;
+  if (ns < 1e3) return `${Math.round(ns)}${NBSP}ns`;
+  if (ns < 999.5e3) return `${threeDigits(ns / 1e3)}${NBSP}µs`;
+  if (ns < 999.5e6) return `${threeDigits(ns / 1e6)}${NBSP}ms`;
+  if (ns < 59.95e9) return `${twoDecimals(ns / 1e9)}${NBSP}s`;
   const seconds = Math.round(ns / 1e9);
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}${NBSP}min${NBSP}${seconds % 60}${NBSP}s`;
+  return `${Math.floor(seconds / 3600)}${NBSP}h${NBSP}${Math.floor((seconds % 3600) / 60)}${NBSP}min`;
 }
 
 /** @param {number} ms */
@@ -52,7 +54,7 @@ export function countOf(count, one, many = `${one}s`) {
  * @param {number} [decimals]
  */
 export function formatPercent(share, decimals = 0) {
-  return `${(share * 100).toFixed(decimals)} %`;
+  return `${(share * 100).toFixed(decimals)}${NBSP}%`;
 }
 
 /**

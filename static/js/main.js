@@ -43,7 +43,8 @@ const stream = new Stream(
   "/events",
   {
     onHello(hello) {
-      if (!hello.resumed) {
+      // The same run with a new snapshot (we were too slow) leaves the viewer where they were.
+      if (hello.run !== history.hello?.run) {
         clock.restart();
         viewport.restart();
       }
@@ -136,7 +137,7 @@ listenToPointer(
     scale: () => timeline.scale,
     nowNs,
     overflows: () => timeline.overflows,
-    scrollPx: () => timeline.scrollPx,
+    scrollBy: (deltaPx) => timeline.scrollBy(deltaPx),
     click: actions.click,
   },
   signal,

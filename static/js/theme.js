@@ -106,6 +106,7 @@ export function readPalette(root) {
       loopPx: px("--canvas-loop-row"),
       pitchPx: px("--canvas-row"),
       threadPx: px("--canvas-thread-row"),
+      columnPx: px("--canvas-column"),
     },
   };
 }

@@ -107,7 +107,7 @@ export const PROCESS_LANE = 4;
  * @property {number} missed
  * @property {number} thinned
  * @property {number} undrawn
- * @property {number} skipped
+ * @property {number} [skipped]
  * @property {LoopNow[]} loops
  * @property {string[]} strings
  * @property {LaneRow[]} lanes
@@ -130,6 +130,7 @@ export const PROCESS_LANE = 4;
  * @property {number} frame_hz
  * @property {{url: string} | null} demo
  * @property {boolean} resumed
+ * @property {number} [skipped] frames that this viewer was too slow for, before this snapshot
  * @property {Frame | null} snapshot
  */
 

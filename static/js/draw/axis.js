@@ -62,8 +62,9 @@ export function drawAxis(ctx, scale, marks, area, palette) {
   ctx.textBaseline = "middle";
   ctx.textAlign = "center";
   for (const { px, label } of marks) {
-    const isCut = px < scale.leftPx + LABEL_ROOM_PX / 2 || px > scale.rightPx + LABEL_ROOM_PX;
-    if (!isCut) ctx.fillText(label, px, area.topPx / 2);
+    if (px < scale.leftPx + LABEL_ROOM_PX / 2) continue;
+    const halfPx = ctx.measureText(label).width / 2;
+    ctx.fillText(label, Math.min(px, scale.rightPx - halfPx), area.topPx / 2);
   }
   ctx.textAlign = "left";
 }
@@ -74,7 +75,7 @@ function signed(ns) {
 
 /** "2 s" and not "2.00 s": on a tick the number is round. */
 function round(ns) {
-  return formatDuration(ns).replace(/(\.\d*?)0+ /, "$1 ").replace(". ", " ");
+  return formatDuration(ns).replace(/\.(\d*?)0+(?=\D)/, (_, digits) => (digits ? `.${digits}` : ""));
 }
 
 function exact(ns) {

@@ -23,7 +23,8 @@ const MIN_LABEL_HEIGHT_PX = 14;
  * @param {import("../view/scale.js").Scale} scale
  * @param {Box} row
  * @param {readonly (string | CanvasPattern)[]} fills
- * @param {{nowNs: number, stallNs: number}} at
+ * @param {{nowNs: number, stallNs: number, columnPx: number, showsIdle: boolean}} at
+ *   columnPx: a lonely pixel is drawn this wide, or nobody in the room would see it
  * @param {{wide: Wide[], stalls: {leftPx: number, rightPx: number}[]}} [found] wide slices in which a
  *   label may fit, and stalls, for whoever draws on
  */
@@ -36,22 +37,25 @@ export function drawSlices(ctx, spans, scale, row, fills, at, found) {
   };
   resolve(spans, scale, at.nowNs, at.stallNs, {
     slice(state, leftPx, rightPx, i) {
+      if (state === IDLE && !at.showsIdle) return;
       paint(state);
       const left = Math.round(leftPx);
-      const width = Math.max(Math.round(rightPx) - left, 1);
+      const width = Math.max(Math.round(rightPx) - left, at.columnPx);
       ctx.fillRect(left, row.topPx, width, row.heightPx);
       if (!found) return;
       if (state === BLOCKED) found.stalls.push({ leftPx, rightPx });
       if (width > 3 * LABEL_PAD_PX && state !== IDLE) found.wide.push({ state, leftPx, rightPx, i });
     },
     column(state, leftPx, runShare) {
-      paint(state);
-      ctx.fillRect(leftPx, row.topPx, 1, row.heightPx);
+      if (state !== IDLE || at.showsIdle) {
+        paint(state);
+        ctx.fillRect(leftPx, row.topPx, at.columnPx, row.heightPx);
+      }
       if (state === BLOCKED) found?.stalls.push({ leftPx, rightPx: leftPx + 1 });
       if (!runShare) return;
       paint(RUNNING);
       const tickPx = Math.max(Math.round(row.heightPx * runShare), 1);
-      ctx.fillRect(leftPx, row.topPx + row.heightPx - tickPx, 1, tickPx);
+      ctx.fillRect(leftPx, row.topPx + row.heightPx - tickPx, at.columnPx, tickPx);
     },
   });
 }

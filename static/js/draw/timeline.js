@@ -14,6 +14,8 @@ import { drawLabel, drawSlices } from "./slices.js";
 /** Only these say in words what the colour does not: hatched ones would not be legible. */
 const LABELLED = new Set(["running", "waiting", "thread", "process"].map((s) => STATES.indexOf(s)));
 
+const SCROLLBAR_PX = 5;
+
 /**
  * @typedef {object} Scene
  * @property {import("../model/history.js").History} history
@@ -34,9 +36,11 @@ const LABELLED = new Set(["running", "waiting", "thread", "process"].map((s) => 
  */
 export function drawTimeline(ctx, scene, palette) {
   const { history, scale, nowNs, size } = scene;
-  const view = { ...scene.view, heightPx: size.heightPx };
+  const stallNs = history.stallNs;
+  const isTall = (lane) => lane.id === scene.selection?.lane || lane.hasStalled(stallNs, nowNs);
+  const view = { ...scene.view, heightPx: size.heightPx, isTall };
   const plan = planRows(history.lanes.all, scale, view, palette.sizes);
-  const at = { nowNs, stallNs: history.stallNs };
+  const at = { nowNs, stallNs, columnPx: palette.sizes.columnPx, showsIdle: false };
   const grid = { topPx: palette.sizes.axisPx, bottomPx: size.heightPx };
 
   ctx.fillStyle = palette.bg;
@@ -55,6 +59,7 @@ export function drawTimeline(ctx, scene, palette) {
   drawGutter(ctx, plan.rows, palette, scene.selection?.lane ?? null);
   ctx.restore();
   drawMarks(ctx, scene, palette, grid);
+  drawScrollbar(ctx, plan, size, palette);
   return plan;
 }
 
@@ -66,7 +71,8 @@ function drawPinned(ctx, scene, palette, plan, at, grid) {
   const stallsOf = new Map();
   for (const row of plan.pinned) {
     const found = { wide: [], stalls: [] };
-    drawSlices(ctx, row.lane.spans, scene.scale, row, palette.fills, at, found);
+    const ground = { ...at, showsIdle: true };
+    drawSlices(ctx, row.lane.spans, scene.scale, row, palette.fills, ground, found);
     if (plan.pinned.length > 1) {
       stallsOf.set(row.lane.loop, found.stalls);
     } else {
@@ -126,4 +132,14 @@ function drawMarks(ctx, scene, palette, grid) {
     ctx.fillStyle = palette.faint;
     ctx.fillRect(Math.round(scene.pointerPx), grid.topPx, 1, grid.bottomPx - grid.topPx);
   }
+}
+
+/** Only when rows go beyond the edge: how many are above and below, and where we are. */
+function drawScrollbar(ctx, plan, size, palette) {
+  if (plan.overflowPx < 1) return;
+  const trackPx = size.heightPx - plan.topPx;
+  const thumbPx = Math.max((trackPx * trackPx) / plan.contentPx, 24);
+  const topPx = plan.topPx + ((trackPx - thumbPx) * plan.scrollPx) / plan.overflowPx;
+  ctx.fillStyle = palette.faint;
+  ctx.fillRect(size.widthPx - SCROLLBAR_PX, topPx, SCROLLBAR_PX, thumbPx);
 }

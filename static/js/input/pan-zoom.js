@@ -14,7 +14,7 @@ const ZOOM_PER_PX = 0.0022;
  * @property {() => number} nowNs
  * @property {() => boolean} overflows do rows go beyond the lower edge?
  * @property {(xPx: number, yPx: number) => void} click
- * @property {() => number} scrollPx
+ * @property {(deltaPx: number) => void} scrollBy
  */
 
 /**
@@ -38,7 +38,7 @@ export function listenToPointer(element, viewport, surface, signal) {
       if (event.ctrlKey || event.metaKey) {
         viewport.zoomBy(Math.exp(dy * ZOOM_PER_PX), scale.toNs(event.offsetX));
       } else if (!event.shiftKey && Math.abs(dy) > Math.abs(dx) && surface.overflows()) {
-        viewport.scrollTo(surface.scrollPx() + dy);
+        surface.scrollBy(dy);
       } else {
         viewport.panBy((dx || dy) * scale.nsPerPx, surface.nowNs());
       }
@@ -69,7 +69,7 @@ export function listenToPointer(element, viewport, surface, signal) {
       drag = { ...drag, xPx: event.offsetX, yPx: event.offsetY, moved: true };
       viewport.pointAt(null);
       if (dx) viewport.panBy(-dx * surface.scale().nsPerPx, surface.nowNs());
-      if (dy && surface.overflows()) viewport.scrollTo(surface.scrollPx() - dy);
+      if (dy && surface.overflows()) surface.scrollBy(-dy);
     },
     { signal, passive: true },
   );

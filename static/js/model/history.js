@@ -34,13 +34,15 @@ export class History {
 
   /** @param {import("../wire.js").Hello} hello */
   begin(hello) {
+    const isSameRun = this.hello?.run === hello.run;
     this.hello = hello;
     if (hello.resumed) return;
+    const skipped = (isSameRun ? this.losses.skipped : 0) + (hello.skipped ?? 0);
     this.lanes = new Lanes();
     this.requests = new Requests();
     this.stalls = new Map();
     this.strings = [];
-    this.losses = { missed: 0, thinned: 0, undrawn: 0, skipped: 0, strayRows: 0 };
+    this.losses = { missed: 0, thinned: 0, undrawn: 0, skipped, strayRows: 0 };
     this.tNs = 0;
     this.#prunedNs = 0;
     if (hello.snapshot) this.apply(hello.snapshot);
@@ -60,7 +62,7 @@ export class History {
     this.notices = frame.notices;
     const { missed, thinned, undrawn } = frame;
     Object.assign(this.losses, { missed, thinned, undrawn });
-    this.losses.skipped += frame.skipped;
+    this.losses.skipped += frame.skipped ?? 0;
     this.tNs = Math.max(this.tNs, frame.t_ns);
     this.#forget();
   }

@@ -4,13 +4,15 @@
 // Bounded: lanes that ended before the kept time are forgotten, and beyond MAX_LANES the oldest ended.
 
 import { Spans } from "./columns.js";
-import { GONE } from "../wire.js";
+import { GONE, RUNNING } from "../wire.js";
 
 /** About 5,000 requests in sight at once; more cannot be told apart on any screen. */
 export const MAX_LANES = 6000;
 
 export class Lane {
   endNs = Infinity;
+  /** The longest run that is over: a lane that once stalled the loop is shown tall. */
+  longestRunNs = 0;
   spans = new Spans();
 
   /**
@@ -32,8 +34,18 @@ export class Lane {
 
   /** Lane enters a state; GONE ends it, and a later row takes it up again. */
   enter(ns, state, info, who) {
+    if (this.spans.openState === RUNNING) {
+      this.longestRunNs = Math.max(this.longestRunNs, ns - this.spans.startNs(this.spans.count - 1));
+    }
     this.spans.push(ns, state, info, who);
     this.endNs = state === GONE ? ns : Infinity;
+  }
+
+  /** Did it, or does it now, run so long that it held the loop? */
+  hasStalled(stallNs, nowNs) {
+    if (this.longestRunNs >= stallNs) return true;
+    const { spans } = this;
+    return spans.openState === RUNNING && nowNs - spans.startNs(spans.count - 1) >= stallNs;
   }
 
   /** @param {number} ns */

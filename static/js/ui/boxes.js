@@ -4,10 +4,10 @@
 // are made once and used again.
 
 import { formatCount, formatDuration, formatLane } from "../format.js";
-import { DUE, STATES } from "../wire.js";
+import { DUE, STATES, TASK_LANE } from "../wire.js";
 import { make, part, resizeChildren, setText } from "./parts.js";
 
-const MAX_DOTS = 60;
+const MAX_DOTS = 40;
 
 export class BoxesView {
   #door;
@@ -86,6 +86,7 @@ export class BoxesView {
         const state = STATES[k < group.due ? DUE : group.state];
         const dot = /** @type {HTMLElement} */ (dots.children[k]);
         if (dot.dataset.state !== state) dot.dataset.state = state;
+        dot.classList.toggle("dot-other", group.lanes[k].kind === TASK_LANE);
       }
       setText(note, noteOf(group));
     });

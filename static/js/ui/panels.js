@@ -3,7 +3,7 @@
 // Everything around the timeline, refreshed together and less often than it: words that change sixty
 // times a second cannot be read.
 
-import { formatDuration } from "../format.js";
+import { formatDuration, formatLane } from "../format.js";
 import { momentAt } from "../model/moment.js";
 import { BoxesView } from "./boxes.js";
 import { FindingsView } from "./findings.js";
@@ -100,7 +100,7 @@ export class Panels {
     const moment = momentAt(history.lanes, (i) => history.text(i), loop?.id ?? -1, ns);
     const nameOf = (request) => {
       const lane = request ? history.lanes.ofRequest(request) : null;
-      return lane ? `#${request} ${lane.label}` : "";
+      return lane ? formatLane(request, lane.label) : "";
     };
     this.#boxes.show(moment, { stallNs: history.stallNs, when, nameOf });
   }
@@ -109,7 +109,7 @@ export class Panels {
     const { hold, range, tasks, selection } = this.#parts;
     const isHeld = state === "paused";
     setText(hold, isHeld ? "Back to live" : "Pause");
-    const width = formatDuration(viewport.rangeNs).replace(/\.0+ /, " ");
+    const width = formatDuration(viewport.rangeNs).replace(/\.0+(?=\D)/, "");
     setText(range, viewport.isLive ? `last ${width}` : `${width} wide`);
     const hidden = timeline.hiddenTasks;
     tasks.hidden = !hidden && !viewport.showsTasks;

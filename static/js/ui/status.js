@@ -2,7 +2,7 @@
 
 // The top of the page: the lamp, the numbers, and the line of sentences that nobody may miss.
 
-import { countOf, formatCount, formatMs, formatPercent, formatPlace } from "../format.js";
+import { NBSP, countOf, formatCount, formatMs, formatPercent, formatPlace } from "../format.js";
 import { make, part, setText } from "./parts.js";
 
 /** Worst first: of several loops the lamp shows the one that needs looking at. */
@@ -80,7 +80,7 @@ export class StatusView {
   showNumbers(loop) {
     const { busy, lag, ready, waiting, cost } = this.#numbers;
     setText(busy, loop ? formatPercent(loop.utilisation) : "–");
-    setText(lag, loop ? (loop.lag_ms < 0.05 ? "0 ms" : formatMs(loop.lag_ms)) : "–");
+    setText(lag, loop ? (loop.lag_ms < 0.05 ? `0${NBSP}ms` : formatMs(loop.lag_ms)) : "–");
     setText(ready, loop ? formatCount(loop.ready) : "–");
     setText(waiting, loop ? formatCount(loop.waiting) : "–");
     setText(cost, loop ? formatPercent(loop.recording_cost, 1) : "–");

@@ -57,13 +57,16 @@ export class TimelineView {
     return this.#scale;
   }
 
-  get scrollPx() {
-    return this.#plan?.scrollPx ?? 0;
+  get overflows() {
+    return (this.#plan?.overflowPx ?? 0) >= 1;
   }
 
-  get overflows() {
+  /** At the lower edge it stays there: the newest rows are what one waits for. */
+  scrollBy(deltaPx) {
     const plan = this.#plan;
-    return plan !== null && plan.contentPx > this.#canvas.fit().heightPx - plan.topPx + 1;
+    if (!plan) return;
+    const px = plan.scrollPx + deltaPx;
+    this.#viewport.scrollTo(px >= plan.overflowPx ? Infinity : Math.max(px, 0));
   }
 
   get hiddenTasks() {

@@ -14,25 +14,34 @@ import { GONE, IDLE, LOOP_LANE, PROCESS_LANE, REQUEST_LANE, TASK_LANE, THREAD_LA
  * @property {number} loopPx
  * @property {number} pitchPx the tallest row, gap included
  * @property {number} threadPx
+ * @property {number} columnPx the least width of a lonely slice
+ * @typedef {object} View
+ * @property {number} heightPx @property {number} scrollPx
+ * @property {boolean} showsTasks @property {boolean} folds
+ * @property {(lane: Lane) => boolean} isTall must this one stay legible in any crowd?
  * @typedef {object} RowPlan
  * @property {Row[]} pinned loop lanes
  * @property {Row[]} rows the others that are in sight
  * @property {number} topPx where scrolled rows begin
  * @property {number} contentPx height of all scrolled rows
  * @property {number} scrollPx as far as really scrolled
+ * @property {number} overflowPx as far as it could be scrolled
  * @property {number} hiddenTasks
  */
 
-/** Below this a row could not be told from its neighbour. */
-export const MIN_PITCH_PX = 5;
+/** Two hundred rows then fit a laptop; lower ones would only be a blur. Beyond, rows scroll. */
+export const MIN_PITCH_PX = 2.5;
 /** A lane that leaves on the left folds up over this distance, so that rows never jump. */
 const FOLD_PX = 36;
 const GAP_PX = 10;
+/** Tall rows and threads may take this much of the room before they shrink like the others. */
+const TALL_SHARE = 0.5;
+const THREAD_SHARE = 0.35;
 
 /**
  * @param {readonly Lane[]} lanes in the order in which they began
  * @param {import("./scale.js").Scale} scale
- * @param {{heightPx: number, scrollPx: number, showsTasks: boolean, folds: boolean}} view
+ * @param {View} view
  * @param {Sizes} sizes
  * @returns {RowPlan}
  */
@@ -50,32 +59,34 @@ export function planRows(lanes, scale, view, sizes) {
       if (isBusy(lane, scale)) threads.push(lane);
     }
   }
-  const plan = { pinned: [], rows: [], topPx: 0, contentPx: 0, scrollPx: 0, hiddenTasks: 0 };
+  const plan = { pinned: [], rows: [], topPx: 0, contentPx: 0, scrollPx: 0, overflowPx: 0, hiddenTasks: 0 };
   plan.hiddenTasks = view.showsTasks ? 0 : tasks.length;
   const topPx = pinLoops(plan, pinned, sizes);
   const shownTasks = view.showsTasks ? tasks : [];
 
   const small = [...threads, ...shownTasks];
-  const smallPx = small.length ? small.length * sizes.threadPx + GAP_PX : 0;
-  const weights = requests.map((lane) => (view.folds ? foldOf(lane, scale) : 1));
-  const weightSum = weights.reduce((sum, weight) => sum + weight, 0);
-  const roomPx = view.heightPx - topPx - smallPx - GAP_PX / 2;
-  const pitchPx = Math.max(MIN_PITCH_PX, Math.min(sizes.pitchPx, roomPx / Math.max(weightSum, 1)));
+  const roomPx = view.heightPx - topPx - GAP_PX / 2;
+  const smallPitchPx = pitchFor(roomPx * THREAD_SHARE, small.length, sizes.threadPx);
+  const smallPx = small.length ? small.length * smallPitchPx + GAP_PX : 0;
+  const folds = requests.map((lane) => (view.folds ? foldOf(lane, scale) : 1));
+  const pitches = pitchesFor(requests, folds, roomPx - smallPx, view, sizes);
 
-  plan.contentPx = weightSum * pitchPx + smallPx;
-  const overflowPx = Math.max(0, plan.contentPx - (view.heightPx - topPx));
-  plan.scrollPx = Math.min(Math.max(view.scrollPx, 0), overflowPx);
+  plan.contentPx = pitches.reduce((sum, pitchPx) => sum + pitchPx, smallPx);
+  plan.overflowPx = Math.max(0, plan.contentPx - (view.heightPx - topPx));
+  plan.scrollPx = Math.min(Math.max(view.scrollPx, 0), plan.overflowPx);
   let yPx = topPx - plan.scrollPx;
   const put = (lane, rowPx) => {
     if (yPx + rowPx > topPx && yPx < view.heightPx) {
-      const heightPx = Math.max(rowPx - gapOf(rowPx), Math.min(rowPx, 1));
-      plan.rows.push({ lane, topPx: yPx, heightPx, pitchPx: rowPx });
+      // Whole pixels, or every edge would be a smear.
+      const rowTopPx = Math.round(yPx);
+      const bottomPx = Math.round(yPx + rowPx - gapOf(rowPx));
+      plan.rows.push({ lane, topPx: rowTopPx, heightPx: bottomPx - rowTopPx, pitchPx: rowPx });
     }
     yPx += rowPx;
   };
-  requests.forEach((lane, i) => put(lane, pitchPx * weights[i]));
+  requests.forEach((lane, i) => put(lane, pitches[i]));
   if (requests.length) yPx += GAP_PX;
-  for (const lane of small) put(lane, sizes.threadPx);
+  for (const lane of small) put(lane, smallPitchPx);
   return plan;
 }
 
@@ -95,6 +106,21 @@ function pinLoops(plan, loops, sizes) {
   return yPx;
 }
 
+/** Equal rows, but for the tall ones: a culprit among a hundred victims keeps its name. */
+function pitchesFor(requests, folds, roomPx, view, sizes) {
+  const tall = requests.map((lane) => view.isTall(lane));
+  const sumOf = (wanted) => folds.reduce((sum, fold, i) => sum + (tall[i] === wanted ? fold : 0), 0);
+  const tallPx = sumOf(true) * sizes.pitchPx;
+  if (tallPx > roomPx * TALL_SHARE) tall.fill(false);
+  const lowRoomPx = roomPx - (tall.includes(true) ? tallPx : 0);
+  const pitchPx = pitchFor(lowRoomPx, sumOf(false), sizes.pitchPx);
+  return folds.map((fold, i) => fold * (tall[i] ? sizes.pitchPx : pitchPx));
+}
+
+function pitchFor(roomPx, count, tallestPx) {
+  return Math.max(MIN_PITCH_PX, Math.min(tallestPx, roomPx / Math.max(count, 1)));
+}
+
 function foldOf(lane, scale) {
   if (lane.endNs === Infinity) return 1;
   const leftoverPx = scale.toPx(lane.endNs) - scale.leftPx;
@@ -103,7 +129,8 @@ function foldOf(lane, scale) {
 
 function gapOf(pitchPx) {
   if (pitchPx >= 18) return Math.round(pitchPx * 0.22);
-  return pitchPx >= 8 ? 2 : 1;
+  if (pitchPx >= 8) return 2;
+  return pitchPx >= 4 ? 1 : 0;
 }
 
 /** Does this thread do anything in sight? A pool's idle threads are no news. */

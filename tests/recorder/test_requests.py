@@ -1,0 +1,216 @@
+"""A real uvicorn serving a real FastAPI app: every request and its tasks are told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+import uvicorn
+from fastapi import BackgroundTasks, FastAPI
+from rings import read_ring
+
+import dashboard
+from dashboard.records import Cell, Kind, RingState
+
+SPAN = "00f067aa0ba902b7"
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def make_app(log):
+    """Build an app with one handler for each way to serve."""
+    app = FastAPI(title="app under test")
+
+    async def child(number):
+        await asyncio.sleep(0)
+        return number
+
+    @app.get("/hello")
+    async def hello():
+        return {"message": "hello"}
+
+    @app.get("/items/{item}")
+    async def item(item: int):
+        return await asyncio.gather(*(child(number) for number in range(item)))
+
+    @app.get("/thread")
+    def in_thread():
+        return {"thread": threading.current_thread().name}
+
+    @app.get("/background")
+    async def background(tasks: BackgroundTasks):
+        async def later():
+            await asyncio.sleep(0)
+            log.append("later")
+
+        tasks.add_task(later)
+        return {}
+
+    @app.get("/fails")
+    async def fails():
+        raise RuntimeError("as it should")
+
+    return dashboard.observe(app)
+
+
+@contextmanager
+def serving(app, loop):
+    """Serve an app in a thread; give a function that gets a path."""
+    config = uvicorn.Config(
+        app, port=0, loop=loop, http="httptools", log_level="critical"
+    )
+    server = uvicorn.Server(config)
+    started = threading.Event()
+    startup = server.startup
+
+    async def startup_and_tell(sockets=None):
+        await startup(sockets=sockets)
+        started.set()
+
+    server.startup = startup_and_tell
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    assert started.wait(20), "uvicorn did not start within 20 s"
+    port = server.servers[0].sockets[0].getsockname()[1]
+
+    def get(path, headers={}):
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
+        for name, value in headers.items():
+            request.add_header(name, value)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as response:
+                return response.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    try:
+        yield get
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive(), "uvicorn did not stop within 20 s"
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def serve(request, ring_dir):
+    """Serve the app on each loop; afterwards read what was recorded."""
+    log = []
+
+    def run(*paths, headers={}):
+        with serving(make_app(log), request.param) as get:
+            statuses = [get(path, headers) for path in paths]
+        (path,) = ring_dir.glob("*.ring")
+        return statuses, read_ring(path), log
+
+    return run
+
+
+def test_begin_name_answer_end(serve):
+    """A request is told from begin to end, with its method, route and status."""
+    statuses, told, _ = serve("/hello", "/items/2?secret=1", "/nowhere")
+
+    assert statuses == [200, 200, 404]
+    kinds = (Kind.REQUEST, Kind.ANSWERED, Kind.REQUEST_END)
+    for request in {record.a for record in told.of(Kind.REQUEST)}:
+        mine = [record for record in told.of(*kinds) if record.a == request]
+        assert [record.kind for record in mine] == list(kinds)
+        assert mine[0].t <= mine[1].t <= mine[2].t
+    assert [record.u for record in told.of(Kind.ANSWERED)] == statuses
+    names = [told.strings[record.b] for record in told.of(Kind.REQUEST_NAME)]
+    assert names == ["GET\x1f/hello", "GET\x1f/items/{item}", "GET\x1f(no route)"]
+    assert "secret" not in " ".join(told.strings)
+
+
+def test_child_tasks_belong_to_their_request(serve):
+    """Tasks that a handler makes carry its request's number."""
+    _, told, _ = serve("/items/3", "/items/2")
+
+    requests = [record.a for record in told.of(Kind.REQUEST)]
+    births = zip(told.of(Kind.BORN), told.names(Kind.BORN), strict=True)
+    owners = [record.u >> 32 for record, name in births if name.endswith(".child")]
+    assert owners == [requests[0]] * 3 + [requests[1]] * 2
+
+
+def test_request_of_a_fresh_task(serve):
+    """The server's task for a request is known, and that it was made for it."""
+    _, told, _ = serve("/hello")
+
+    (request,) = told.of(Kind.REQUEST)
+    births = {record.a: record.t for record in told.of(Kind.BORN)}
+    assert request.u == 1
+    assert births[request.b] < request.t
+
+
+def test_traceparent(serve):
+    """A W3C traceparent is kept as two numbers; a broken one is ignored."""
+    good = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
+    statuses, told, _ = serve("/hello", headers=good)
+
+    (trace,) = told.of(Kind.REQUEST_TRACE)
+    assert statuses == [200]
+    assert f"{trace.u & (1 << 64) - 1:016x}" == SPAN
+    assert f"{trace.t & (1 << 64) - 1:016x}" == TRACE[16:]
+
+
+@pytest.mark.parametrize("value", ["", "00", "00-xyz-abc-01", f"00-{TRACE}-{'g' * 16}-01"])
+def test_broken_traceparent(serve, value):
+    """A traceparent that is none harms nobody and is not recorded."""
+    statuses, told, _ = serve("/hello", headers={"traceparent": value})
+
+    assert statuses == [200]
+    assert told.of(Kind.REQUEST_TRACE) == []
+
+
+def test_def_handler_runs_in_a_thread(serve):
+    """What FastAPI does for `def` is told: asked by the request's task, run, ended."""
+    _, told, _ = serve("/thread")
+
+    (request,) = told.of(Kind.REQUEST)
+    queued = told.of(Kind.THREAD_QUEUED)
+    assert request.b in {record.b for record in queued}
+    assert len(told.of(Kind.THREAD_BEGIN)) == len(queued)
+    assert len(told.of(Kind.THREAD_END)) == len(queued)
+    assert any("in_thread" in told.strings[record.u] for record in queued), [
+        told.strings[record.u] for record in queued
+    ]
+
+
+def test_background_task_after_the_answer(serve):
+    """Work after the answer lies between answer and end of its request."""
+    _, told, log = serve("/background")
+
+    (answered,) = told.of(Kind.ANSWERED)
+    (end,) = told.of(Kind.REQUEST_END)
+    assert log == ["later"]
+    assert answered.t < end.t
+
+
+def test_failing_handler(serve):
+    """An exception passes through untouched: the server answers 500, and so do we."""
+    statuses, told, _ = serve("/fails")
+
+    assert statuses == [500]
+    assert [record.u for record in told.of(Kind.ANSWERED)] == [500]
+
+
+def test_stops_with_the_server(serve):
+    """After the lifespan the ring says that recording ended in order."""
+    _, told, _ = serve("/hello")
+
+    assert told.cells[Cell.STATE] == RingState.STOPPED
+
+
+def test_unwritable_folder(ring_dir, caplog):
+    """Where no ring can be made the app serves all the same, and one line says why."""
+    ring_dir.write_text("a file, not a folder")
+
+    with serving(make_app([]), "asyncio") as get:
+        statuses = [get("/hello"), get("/hello")]
+
+    assert statuses == [200, 200]
+    lines = [r.getMessage() for r in caplog.records if r.name == "loopscope"]
+    assert len(lines) == 1
+    assert "not recording: cannot use" in lines[0]
