@@ -19,7 +19,7 @@ help:
 	@echo 'make clean    remove everything that was made'
 
 run: $(VENV)/installed
-	@exec $(BIN)/loopscope $(ARGS)
+	@$(BIN)/loopscope $(ARGS) || [ $$? -eq 130 ] # Ctrl-C is how one stops it
 
 install: $(VENV)/installed-dev
 

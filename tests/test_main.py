@@ -209,6 +209,17 @@ def test_no_demo(start):
     assert get(f"{addresses[0]}/healthz") == {"status": "ok"}
 
 
+def test_open(start, environ, tmp_path):
+    """`--open` opens the page, once it answers."""
+    opened = tmp_path / "opened"
+    os.mkfifo(opened)
+    environ["BROWSER"] = f"sh -c 'echo %s > {opened}'"
+    _, page = start("--no-demo", "--open")
+
+    # Reading waits until the browser was called.
+    assert opened.read_text() == f"{page}\n"
+
+
 def test_watch(start):
     """`watch` takes flags before and after, and starts no demo app."""
     process, page = start("watch")

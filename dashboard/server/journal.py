@@ -91,6 +91,7 @@ class Journal:
         self._kept: deque[list[Row]] = deque()
         self._kept_rows = 0
         self._change = Change(strings=[""])
+        self._fresh: dict[int, Lane] = {}
         self._all_strings = [""]
 
     def __repr__(self) -> str:
@@ -112,7 +113,7 @@ class Journal:
         lane = Lane(self._next_lane, kind, loop, self.intern(label), request, t)
         self._next_lane += 1
         self._lanes[lane.id] = lane
-        self._change.lanes.append(lane)
+        self._fresh[lane.id] = lane
         return lane.id
 
     def rename_lane(self, lane: int, label: str, loop: int) -> None:
@@ -124,7 +125,7 @@ class Journal:
         if found.label != index or found.loop != loop:
             found.label = index
             found.loop = loop
-            self._change.lanes.append(found)
+            self._fresh[lane] = found
 
     def row(self, lane: int, t: int, state: int, info: int = 0, who: int = 0) -> None:
         """Say that a lane enters a state. Lane 0 is nobody: nothing is kept."""
@@ -142,6 +143,8 @@ class Journal:
         """Return what is new since the last call, and forget what is too old."""
         change = self._change
         self._change = Change()
+        change.lanes = list(self._fresh.values())
+        self._fresh.clear()
         if len(change.rows) > ROWS_PER_FRAME:
             change.rows = self._thin(change.rows)
         self._keep(change.rows, now_ns)

@@ -281,11 +281,13 @@ class LoopModel:
             self._count_wait(task.reason, -1)
         if state == State.WAITING:
             self._count_wait(task.reason, 1)
+        if task.request is None and not task.lane and state != State.RUNNING:
+            self._draw_task(task)
         task.state = state
         task.since_ns = t
         if task.request is not None:
             self.requests.move(task.request, old, state, t, info)
-        elif task.lane:
+        else:
             self.journal.row(task.lane, t, state, info)
 
     def _count_wait(self, reason: str, change: int) -> None:
@@ -328,11 +330,19 @@ class LoopModel:
             self._count_wait(task.reason, 1)
         if task.request is not None:
             self.requests.enter(task.request, task.state, t, 0)
-            return
+
+    def _draw_task(self, task: Task) -> None:
+        """Give a task of no request its lane, from its birth on.
+
+        Only once its first step is over: until then it may turn out to be a
+        request's, as the server's tasks do, or to be done.
+        """
         task.lane = self.journal.add_lane(
-            LaneKind.TASK, loop=self.number, label=task.name, t=t
+            LaneKind.TASK, loop=self.number, label=task.name, t=task.born_ns
         )
-        self.journal.row(task.lane, t, task.state)
+        self.journal.row(task.lane, task.born_ns, State.READY)
+        if task.state == State.RUNNING:
+            self.journal.row(task.lane, task.since_ns, State.RUNNING)
 
     def _forget(self, task: Task, t: int) -> None:
         del self.tasks[task.no]
@@ -343,7 +353,7 @@ class LoopModel:
                 self._calls[call].task = None
         if task.request is not None:
             self.requests.leave(task.request, task.state, t)
-        elif task.lane:
+        else:
             self.journal.row(task.lane, t, State.GONE)
 
     def _on_born(self, t: int, u: int, a: int, b: int) -> None:

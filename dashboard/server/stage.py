@@ -7,6 +7,7 @@ it is for. It never outlives this process, however this process ends.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -30,8 +31,9 @@ BACKOFF_MAX_S = 5.0
 HEALTHY_AFTER_S = 10.0
 #: What was wrong stays on the page this long after it is fine again.
 NOTICE_KEEPS_S = 5.0
-#: Ctrl-C must end everything within a second. An idle uvicorn needs 0.2 s to end.
-TERMINATE_PATIENCE_S = 0.35
+#: Ctrl-C must end everything within a second, and viewers take half of that. An
+#: idle uvicorn ends in 0.2 s; a blocked one never does, so more would not help.
+TERMINATE_PATIENCE_S = 0.25
 #: FastAPI's imports take 0.4 s here; a slow laptop's first start several times that.
 START_PATIENCE_S = 30.0
 _PREFIX = "stage-"
@@ -139,7 +141,9 @@ class Stage:
         """Run one child from start to end; return a sentence on why it ended."""
         try:
             ports.find_free(self._host, self._port)
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                return f"the demo app cannot listen on {self._host} ({error.strerror})"
             return (
                 f"port {self._port} on {self._host} is in use by another program, so "
                 "the demo app waits for it; choose another with --demo-port"

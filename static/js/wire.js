@@ -89,7 +89,7 @@ export const PROCESS_LANE = 4;
  * @property {number} duration_ms
  * @property {boolean} over
  * @property {Culprit | null} culprit
- * @property {{count: number, delay_ms: number}} victims
+ * @property {{count: number, delay_ms: number, worst?: string, worst_ms?: number}} victims
  *
  * @typedef {object} Rows columns of equal length
  * @property {number} t0
@@ -158,6 +158,16 @@ export function readFrame(text) {
     throw new Error(`a frame needs seq and t_ns, got ${frame.seq} and ${frame.t_ns}`);
   }
   return frame;
+}
+
+/**
+ * What runs or is waited for, and where, when that is known: "sleep<tab>app.py:31 in slow".
+ * @param {string} text
+ * @returns {{what: string, place: string}}
+ */
+export function readInfo(text) {
+  const tab = text.indexOf("\t");
+  return tab < 0 ? { what: text, place: "" } : { what: text.slice(0, tab), place: text.slice(tab + 1) };
 }
 
 function sameNames(field, theirs, ours) {

@@ -3,27 +3,29 @@
 // What a crowded pixel shows: the one rule by which thousands of slices become a few hundred
 // rectangles. Pure; the work is bounded by pixels, not by slices.
 //
-// A slice at least a pixel wide is itself. Narrower ones share their pixel's column:
+// A slice at least a pixel wide is itself. Narrower ones share a column, one pixel wide:
 //   1. any stall in it: the whole column is blocked, however much else is there;
-//   2. else the state that took most of the time fills the column;
-//   3. and if anything ran in it, a green tick rises as high as the share of time that it ran,
-//      at least HALF: that the loop was there must be seen, how long may be read.
+//   2. else its ground is the state that took most of the time, runs aside;
+//   3. and if anything ran in it, a green tick rises as high as the share of the pixel that ran, but
+//      never lower than can be seen; on the loop's lane lower for its housekeeping than for a request.
 
 import { BLOCK } from "../model/columns.js";
 import { BLOCKED, GONE, RUNNING, STATES } from "../wire.js";
 
 const WIDE_PX = 1;
-const HALF = 0.5;
+
+/** @typedef {{served: number, own: number}} Ticks least height of a tick, for a request and without */
+/** @type {Ticks} */
+export const PLAIN_TICKS = Object.freeze({ served: 0.6, own: 0.6 });
+/** @type {Ticks} */
+export const LOOP_TICKS = Object.freeze({ served: 0.7, own: 0.3 });
 
 /**
  * @typedef {object} Pen
  * @property {(state: number, leftPx: number, rightPx: number, i: number) => void} slice
- * @property {(state: number, leftPx: number, runShare: number) => void} column one pixel wide;
- *   runShare is 0, or the height of the tick
+ * @property {(state: number, leftPx: number, tick: number) => void} column tick: height of the run in
+ *   it, 0 to 1
  */
-
-// One bucket, reused: a column's sums live only while it is filled.
-const bucketNs = new Float64Array(STATES.length);
 
 /**
  * @param {import("../model/columns.js").Spans} spans
@@ -31,69 +33,127 @@ const bucketNs = new Float64Array(STATES.length);
  * @param {number} nowNs end of the open span
  * @param {number} stallNs
  * @param {Pen} pen
+ * @param {Ticks} [least]
  */
-export function resolve(spans, scale, nowNs, stallNs, pen) {
-  let columnPx = -Infinity;
-  let columnEndNs = -Infinity;
-  let isBlocked = false;
-  let first = GONE;
+export function resolve(spans, scale, nowNs, stallNs, pen, least = PLAIN_TICKS) {
+  const lastNs = Math.min(scale.endNs, nowNs);
+  const column = new Column(scale.nsPerPx, stallNs, pen, least);
   let i = spans.firstEndingAfter(scale.startNs);
-
-  const flush = () => {
-    if (columnPx === -Infinity) return;
-    if (isBlocked) pen.column(BLOCKED, columnPx, 0);
-    else drawColumn(columnPx, first, scale.nsPerPx, pen);
-    bucketNs.fill(0);
-    isBlocked = false;
-    first = GONE;
-  };
-
   while (i < spans.count) {
     const startNs = spans.startNs(i);
-    if (startNs > scale.endNs || startNs > nowNs) break;
-    const state = spans.state(i);
+    if (startNs > lastNs) break;
     const endNs = Math.min(spans.endNs(i, nowNs), nowNs);
+    const state = spans.state(i);
     const lengthNs = endNs - startNs;
-    const stalls = state === RUNNING && lengthNs >= stallNs;
     if (lengthNs >= WIDE_PX * scale.nsPerPx) {
-      flush();
-      const leftPx = Math.max(scale.toPx(startNs), columnPx + 1, scale.leftPx);
-      columnPx = -Infinity;
-      columnEndNs = -Infinity;
+      const freePx = column.end(state);
+      const leftPx = Math.max(scale.toPx(startNs), freePx, scale.leftPx);
       const rightPx = Math.min(scale.toPx(endNs), scale.rightPx);
-      if (state !== GONE && rightPx > leftPx) {
-        pen.slice(stalls ? BLOCKED : state, leftPx, rightPx, i);
-      }
+      const shown = state === RUNNING && lengthNs >= stallNs ? BLOCKED : state;
+      if (state !== GONE && rightPx > leftPx) pen.slice(shown, leftPx, rightPx, i);
       i += 1;
       continue;
     }
-    if (startNs >= columnEndNs) {
-      flush();
-      columnPx = Math.max(Math.floor(scale.toPx(startNs)), Math.floor(scale.leftPx));
-      columnEndNs = scale.toNs(columnPx + 1);
+    if (startNs >= column.endNs) {
+      const leftPx = Math.max(Math.floor(scale.toPx(startNs)), Math.floor(scale.leftPx));
+      column.begin(leftPx, scale.toNs(leftPx + 1));
     }
-    if (first === GONE) first = state;
-    if (spans.isWholeBlock(i) && spans.startNs(i + BLOCK) <= Math.min(columnEndNs, nowNs)) {
-      for (let s = 0; s < STATES.length; s += 1) bucketNs[s] += spans.blockSumNs(i, s);
-      isBlocked ||= spans.blockLongestRunNs(i) >= stallNs;
+    if (spans.isWholeBlock(i) && spans.startNs(i + BLOCK) <= Math.min(column.endNs, nowNs)) {
+      column.addBlock(spans, i);
       i += BLOCK;
-      continue;
+    } else {
+      column.add(state, lengthNs, spans.who(i));
+      i += 1;
     }
-    bucketNs[state] += lengthNs;
-    isBlocked ||= stalls;
-    i += 1;
   }
-  flush();
+  column.end(GONE);
 }
 
-/** Rules 2 and 3. */
-function drawColumn(columnPx, first, nsPerPx, pen) {
-  let longest = first;
-  for (let s = GONE + 1; s < STATES.length; s += 1) {
-    if (bucketNs[s] > bucketNs[longest] || longest === GONE) longest = s;
+// The sums of the column being filled. One array for all: only one column is open at a time.
+const sumsNs = new Float64Array(STATES.length);
+
+class Column {
+  #nsPerPx;
+  #stallNs;
+  #pen;
+  #least;
+  #isServed = false;
+  #leftPx = NaN;
+  #isBlocked = false;
+  #first = GONE;
+  /** What the lane was in before this column: it has the rest of the pixel. */
+  #before = GONE;
+  endNs = -Infinity;
+
+  constructor(nsPerPx, stallNs, pen, least) {
+    this.#nsPerPx = nsPerPx;
+    this.#stallNs = stallNs;
+    this.#pen = pen;
+    this.#least = least;
+    sumsNs.fill(0);
   }
-  if (longest === GONE || (first === GONE && bucketNs[longest] === 0)) return;
-  const ranNs = bucketNs[RUNNING];
-  const tick = ranNs > 0 && longest !== RUNNING ? Math.min(Math.max(ranNs / nsPerPx, HALF), 1) : 0;
-  pen.column(longest, columnPx, tick);
+
+  begin(leftPx, endNs) {
+    if (!Number.isNaN(this.#leftPx)) this.#before = this.#draw();
+    this.#leftPx = leftPx;
+    this.endNs = endNs;
+  }
+
+  add(state, lengthNs, who) {
+    sumsNs[state] += lengthNs;
+    if (who && state === RUNNING) this.#isServed = true;
+    if (this.#first === GONE) this.#first = state;
+    if (state === RUNNING && lengthNs >= this.#stallNs) this.#isBlocked = true;
+  }
+
+  addBlock(spans, i) {
+    for (let s = 0; s < STATES.length; s += 1) sumsNs[s] += spans.blockSumNs(i, s);
+    if (this.#first === GONE) this.#first = spans.state(i);
+    if (spans.blockLongestRunNs(i) >= this.#stallNs) this.#isBlocked = true;
+  }
+
+  /**
+   * Draw what is open; a slice of this state follows.
+   * @returns {number} the first pixel that is free for it
+   */
+  end(next) {
+    const freePx = this.#leftPx + 1;
+    if (!Number.isNaN(this.#leftPx)) this.#draw();
+    this.#before = next;
+    this.#leftPx = NaN;
+    this.endNs = -Infinity;
+    return Number.isNaN(freePx) ? -Infinity : freePx;
+  }
+
+  /** @returns {number} its ground */
+  #draw() {
+    const ground = this.#groundState();
+    if (this.#isBlocked) this.#pen.column(BLOCKED, this.#leftPx, 0);
+    else if (ground !== GONE) this.#pen.column(ground, this.#leftPx, this.#tick(ground));
+    sumsNs.fill(0);
+    this.#isBlocked = false;
+    this.#isServed = false;
+    this.#first = GONE;
+    return ground;
+  }
+
+  #groundState() {
+    let ground = GONE;
+    for (let s = GONE + 1; s < STATES.length; s += 1) {
+      if (s !== RUNNING && sumsNs[s] > (ground === GONE ? 0 : sumsNs[ground])) ground = s;
+    }
+    if (ground !== GONE) return ground;
+    if (this.#first === RUNNING && this.#before !== GONE) return this.#before;
+    return this.#first;
+  }
+
+  #tick(ground) {
+    const ranNs = sumsNs[RUNNING];
+    if (ranNs === 0 || ground === RUNNING) return 0;
+    // At the edge of a life the pixel is not full: then the share is of what there is.
+    let wholeNs = this.#nsPerPx;
+    if (this.#before === GONE) wholeNs = sumsNs.reduce((sum, ns) => sum + ns, 0);
+    const least = this.#isServed ? this.#least.served : this.#least.own;
+    return Math.min(Math.max(ranNs / wholeNs, least), 1);
+  }
 }

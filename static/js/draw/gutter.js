@@ -4,7 +4,7 @@
 // "20 × /slow" beside a bracket.
 
 import { formatLane } from "../format.js";
-import { LOOP_LANE } from "../wire.js";
+import { LOOP_LANE, THREAD_LANE } from "../wire.js";
 
 const PAD_PX = 8;
 const BRACKET_PX = 3;
@@ -27,13 +27,14 @@ export function groupNames(rows, minPx) {
   for (const { lane, topPx, heightPx, pitchPx } of rows) {
     const last = names.at(-1);
     const isLow = pitchPx < minPx;
-    if (isLow && isOpen && last && last.lane.label === lane.label && last.lane.kind === lane.kind) {
+    if (isLow && isOpen && last && belongTogether(last.lane, lane)) {
       last.bottomPx = topPx + heightPx;
       last.count += 1;
-      last.text = `${last.count} × ${formatLane(0, lane.label)}`;
+      last.text = manyOf(lane, last.count);
       continue;
     }
-    const text = formatLane(lane.request, lane.label);
+    const isOnlyLoop = lane.kind === LOOP_LANE && rows.length === 1;
+    const text = isOnlyLoop ? "the loop" : formatLane(lane.request, lane.label);
     names.push({ topPx, bottomPx: topPx + heightPx, text, count: 1, lane });
     isOpen = isLow;
   }
@@ -63,6 +64,14 @@ export function drawGutter(ctx, rows, palette, selected) {
     const roomForText = palette.gutterPx - 2 * PAD_PX;
     ctx.fillText(shortened(ctx, name.text, roomForText), PAD_PX, middlePx);
   }
+}
+
+function belongTogether(one, other) {
+  return one.kind === other.kind && (one.kind === THREAD_LANE || one.label === other.label);
+}
+
+function manyOf(lane, count) {
+  return lane.kind === THREAD_LANE ? `${count} threads` : `${count} × ${formatLane(0, lane.label)}`;
 }
 
 /** Cut with an ellipsis when it is wider than the gutter. */

@@ -7,10 +7,10 @@ import { resolve } from "./detail-level.js";
 
 /** A label needs this much air on either side. */
 const LABEL_PAD_PX = 8;
-const MIN_LABEL_HEIGHT_PX = 14;
+const MIN_LABEL_PITCH_PX = 17;
 
 /**
- * @typedef {{topPx: number, heightPx: number}} Box
+ * @typedef {{topPx: number, heightPx: number, pitchPx: number}} Box
  * @typedef {object} Paints
  * @property {(string | CanvasPattern)[]} fills one per state, BLOCKED last
  * @property {string} stripe edge of a stall
@@ -23,7 +23,7 @@ const MIN_LABEL_HEIGHT_PX = 14;
  * @param {import("../view/scale.js").Scale} scale
  * @param {Box} row
  * @param {readonly (string | CanvasPattern)[]} fills
- * @param {{nowNs: number, stallNs: number, columnPx: number, showsIdle: boolean}} at
+ * @param {{nowNs: number, stallNs: number, columnPx: number, showsIdle: boolean, ticks: import("./detail-level.js").Ticks}} at
  *   columnPx: a lonely pixel is drawn this wide, or nobody in the room would see it
  * @param {{wide: Wide[], stalls: {leftPx: number, rightPx: number}[]}} [found] wide slices in which a
  *   label may fit, and stalls, for whoever draws on
@@ -35,7 +35,7 @@ export function drawSlices(ctx, spans, scale, row, fills, at, found) {
     painted = state;
     ctx.fillStyle = fills[state];
   };
-  resolve(spans, scale, at.nowNs, at.stallNs, {
+  const pen = {
     slice(state, leftPx, rightPx, i) {
       if (state === IDLE && !at.showsIdle) return;
       paint(state);
@@ -57,7 +57,8 @@ export function drawSlices(ctx, spans, scale, row, fills, at, found) {
       const tickPx = Math.max(Math.round(row.heightPx * runShare), 1);
       ctx.fillRect(leftPx, row.topPx + row.heightPx - tickPx, at.columnPx, tickPx);
     },
-  });
+  };
+  resolve(spans, scale, at.nowNs, at.stallNs, pen, at.ticks);
 }
 
 /**
@@ -69,7 +70,7 @@ export function drawSlices(ctx, spans, scale, row, fills, at, found) {
  * @param {(text: string) => number} measure
  */
 export function drawLabel(ctx, slice, row, texts, measure) {
-  if (row.heightPx < MIN_LABEL_HEIGHT_PX) return;
+  if (row.pitchPx < MIN_LABEL_PITCH_PX) return;
   const roomPx = slice.rightPx - slice.leftPx - 2 * LABEL_PAD_PX;
   const text = texts.find((candidate) => candidate && measure(candidate) <= roomPx);
   if (text) ctx.fillText(text, slice.leftPx + LABEL_PAD_PX, row.topPx + row.heightPx / 2 + 0.5);

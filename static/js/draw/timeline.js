@@ -5,9 +5,10 @@
 
 import { formatDuration } from "../format.js";
 import { planRows } from "../view/rows.js";
-import { BLOCKED, LOOP_LANE, STATES, THREAD_LANE } from "../wire.js";
+import { BLOCKED, LOOP_LANE, STATES, THREAD_LANE, readInfo } from "../wire.js";
 import { drawAxis, ticks } from "./axis.js";
 import { drawBands } from "./band.js";
+import { LOOP_TICKS, PLAIN_TICKS } from "./detail-level.js";
 import { drawGutter } from "./gutter.js";
 import { drawLabel, drawSlices } from "./slices.js";
 
@@ -40,7 +41,7 @@ export function drawTimeline(ctx, scene, palette) {
   const isTall = (lane) => lane.id === scene.selection?.lane || lane.hasStalled(stallNs, nowNs);
   const view = { ...scene.view, heightPx: size.heightPx, isTall };
   const plan = planRows(history.lanes.all, scale, view, palette.sizes);
-  const at = { nowNs, stallNs, columnPx: palette.sizes.columnPx, showsIdle: false };
+  const at = { nowNs, stallNs, columnPx: palette.sizes.columnPx, showsIdle: false, ticks: PLAIN_TICKS };
   const grid = { topPx: palette.sizes.axisPx, bottomPx: size.heightPx };
 
   ctx.fillStyle = palette.bg;
@@ -71,7 +72,7 @@ function drawPinned(ctx, scene, palette, plan, at, grid) {
   const stallsOf = new Map();
   for (const row of plan.pinned) {
     const found = { wide: [], stalls: [] };
-    const ground = { ...at, showsIdle: true };
+    const ground = { ...at, showsIdle: true, ticks: LOOP_TICKS };
     drawSlices(ctx, row.lane.spans, scene.scale, row, palette.fills, ground, found);
     if (plan.pinned.length > 1) {
       stallsOf.set(row.lane.loop, found.stalls);
@@ -80,6 +81,7 @@ function drawPinned(ctx, scene, palette, plan, at, grid) {
       drawBands(ctx, found.stalls, area, palette.band);
     }
     labelSlices(ctx, scene, palette, row, found.wide);
+    frameSelected(ctx, scene, palette, row);
   }
   drawGutter(ctx, plan.pinned, palette, scene.selection?.lane ?? null);
   return stallsOf;
@@ -91,6 +93,21 @@ function drawLane(ctx, scene, palette, row, at, stalls) {
   const found = { wide: [], stalls: [] };
   drawSlices(ctx, row.lane.spans, scene.scale, row, palette.fills, at, found);
   labelSlices(ctx, scene, palette, row, found.wide);
+  frameSelected(ctx, scene, palette, row);
+}
+
+/** The selected slice, however thin, between two lines. */
+function frameSelected(ctx, scene, palette, row) {
+  const { selection, scale, nowNs } = scene;
+  if (!selection || selection.startNs === null || selection.lane !== row.lane.id) return;
+  const i = row.lane.spans.indexAt(selection.startNs);
+  if (i < 0) return;
+  const leftPx = Math.max(Math.round(scale.toPx(row.lane.spans.startNs(i))), scale.leftPx);
+  const rightPx = Math.min(Math.round(scale.toPx(row.lane.spans.endNs(i, nowNs))), scale.rightPx);
+  if (rightPx < scale.leftPx || leftPx > scale.rightPx) return;
+  ctx.strokeStyle = palette.ink;
+  ctx.lineWidth = 2;
+  ctx.strokeRect(leftPx - 1, row.topPx - 1, Math.max(rightPx - leftPx, 1) + 2, row.heightPx + 2);
 }
 
 function labelSlices(ctx, scene, palette, row, wide) {
@@ -107,12 +124,12 @@ function labelSlices(ctx, scene, palette, row, wide) {
 /** From the longest to the shortest. */
 function textsOf(scene, lane, slice) {
   const { history, nowNs } = scene;
-  const info = history.text(lane.spans.info(slice.i));
+  const { what } = readInfo(history.text(lane.spans.info(slice.i)));
   const lengthNs = Math.min(lane.spans.endNs(slice.i, nowNs), nowNs) - lane.spans.startNs(slice.i);
   const length = formatDuration(lengthNs);
-  if (slice.state === BLOCKED) return [`${info}  ${length}`, length];
-  if (lane.kind === THREAD_LANE) return [info];
-  return [`${info}  ${length}`, info, length];
+  if (slice.state === BLOCKED) return [`${what}  ${length}`, length];
+  if (lane.kind === THREAD_LANE) return [what];
+  return [`${what}  ${length}`, what, length];
 }
 
 function drawSelection(ctx, row, widthPx, palette) {

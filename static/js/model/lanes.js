@@ -66,9 +66,17 @@ export class Lanes {
     return this.#byId.get(id);
   }
 
-  /** @param {Lane} lane */
+  /**
+   * A lane that is announced again has got its name, or its loop.
+   * @param {Lane} lane
+   */
   add(lane) {
-    if (this.#byId.has(lane.id)) throw new Error(`lane ${lane.id} is announced twice`);
+    const known = this.#byId.get(lane.id);
+    if (known) {
+      known.label = lane.label;
+      known.loop = lane.loop;
+      return;
+    }
     this.#byId.set(lane.id, lane);
     let at = this.all.length;
     while (at > 0 && isBefore(lane, this.all[at - 1])) at -= 1;

@@ -87,7 +87,8 @@ function runAt(spans, i, text, ns) {
     // The loop's own callbacks come and go between the requests: only a request lingers.
     if (spans.state(k) === wire.RUNNING && (!isOver || spans.who(k))) {
       const request = spans.who(k);
-      return { label: text(spans.info(k)), request, lengthNs: endNs - sinceNs, isOver };
+      const { what, place } = wire.readInfo(text(spans.info(k)));
+      return { label: place || what, request, lengthNs: endNs - sinceNs, isOver };
     }
   }
   return null;
@@ -95,9 +96,9 @@ function runAt(spans, i, text, ns) {
 
 /** What it waits for, without the place; a due span that has no reason inherits the wait's. */
 function reasonOf(lane, i, text) {
-  let reason = text(lane.spans.info(i));
-  if (!reason && i > 0 && lane.spans.state(i) === wire.DUE) reason = text(lane.spans.info(i - 1));
-  return reason.split(/ at | · |\(/, 1)[0].trim() || "something";
+  let info = text(lane.spans.info(i));
+  if (!info && i > 0 && lane.spans.state(i) === wire.DUE) info = text(lane.spans.info(i - 1));
+  return wire.readInfo(info).what || "short wait";
 }
 
 function bySince(one, other) {

@@ -24,6 +24,8 @@ export function verdictOf(stall) {
     { strong: formatMs(delayMs) },
     count === 1 ? "." : " together.",
   ];
+  const { worst, worst_ms: worstMs } = stall.victims;
+  if (worst && worstMs && count > 1) body.push(" The worst: ", { strong: worst }, ` by ${formatMs(worstMs)}.`);
   return { title, body };
 }
 

@@ -52,7 +52,7 @@ export class Panels {
     );
     this.#requests = new RequestsView(root, actions.selectRequest, signal);
     this.#parts = Object.fromEntries(
-      ["hold", "range", "tasks", "selection", "announcer", "empty"].map((name) => [name, part(root, name)]),
+      ["hold", "range", "tasks", "selection", "announcer", "empty-range"].map((name) => [name, part(root, name)]),
     );
   }
 
@@ -72,15 +72,16 @@ export class Panels {
     const grownMs = run ? Math.max((latestNs - run.since_ns) / 1e6, loop?.blocked_ms ?? 0) : 0;
     const blockedMs = grownMs || (loop?.blocked_ms ?? 0);
     this.#status.showLamp(lampOf(state, loop, blockedMs), history.loops.length);
-    this.#status.showNumbers(loop);
     this.#status.showSentences(sentencesOf(history, stream, failure));
     this.#findings.show(history, triggers.scenarios);
-    this.#showBoxes(latestNs, loop);
+    this.#status.showNumbers(loop, this.#showBoxes(latestNs, loop));
     const selected = timeline.selected();
     this.#requests.show(history, nowMs, selected?.lane.request ?? null);
     this.#showBar(state, viewport, timeline);
-    const isEmpty = history.counts.requests === 0 && history.counts.open === 0;
-    this.#root.dataset.requests = isEmpty ? "none" : "some";
+    const isFirst = history.counts.requests === 0;
+    this.#root.dataset.rows = timeline.hasRows ? "some" : isFirst ? "never" : "none";
+    const wide = formatDuration(viewport.rangeNs).replace(/\.0+(?=\D)/, "");
+    setText(this.#parts["empty-range"], `Nothing in the last ${wide}.`);
   }
 
   /** For the keyboard: what the tooltip tells the pointer. */
@@ -88,13 +89,13 @@ export class Panels {
     if (words) setText(this.#parts.announcer, sentenceOf(words));
   }
 
-  /** Held, the boxes show the moment under the pointer. */
+  /** Held, the boxes show the moment under the pointer, else the right edge of the picture. */
   #showBoxes(latestNs, loop) {
     const { history, viewport, timeline } = this.#stage;
-    const heldNs = viewport.momentNs(latestNs);
+    const shownNs = viewport.shownNs(latestNs);
     const { pointer, isLive } = viewport;
     const isPointed = !isLive && pointer && pointer.xPx > timeline.scale.leftPx;
-    const ns = isPointed ? Math.min(timeline.scale.toNs(pointer.xPx), heldNs) : heldNs;
+    const ns = isPointed ? Math.min(timeline.scale.toNs(pointer.xPx), shownNs) : shownNs;
     const ago = latestNs - ns;
     const when = isLive ? "now" : `${formatDuration(ago)} ago`;
     const moment = momentAt(history.lanes, (i) => history.text(i), loop?.id ?? -1, ns);
@@ -103,6 +104,7 @@ export class Panels {
       return lane ? formatLane(request, lane.label) : "";
     };
     this.#boxes.show(moment, { stallNs: history.stallNs, when, nameOf });
+    return moment;
   }
 
   #showBar(state, viewport, timeline) {
@@ -113,7 +115,7 @@ export class Panels {
     setText(range, viewport.isLive ? `last ${width}` : `${width} wide`);
     const hidden = timeline.hiddenTasks;
     tasks.hidden = !hidden && !viewport.showsTasks;
-    setText(tasks, viewport.showsTasks ? "hide other tasks" : `other tasks: ${hidden}`);
+    setText(tasks, viewport.showsTasks ? "hide tasks" : `+${hidden} ${hidden === 1 ? "task" : "tasks"}`);
     tasks.setAttribute("aria-pressed", String(viewport.showsTasks));
     const words = timeline.words();
     setText(selection, words ? sentenceOf(words) : "");

@@ -84,7 +84,13 @@ export class RequestsView {
 /** @param {import("../wire.js").FinishedRequest} request */
 function makeRow(request, stallNs) {
   const name = `${request.method} ${request.route}`;
-  const choose = make("button", "request-name", make("span", "request-id", `#${request.id}`), ` ${name}`);
+  const choose = make(
+    "button",
+    "request-name",
+    make("span", "request-id", `#${request.id} `),
+    make("span", "request-method", `${request.method} `),
+    request.route,
+  );
   const bar = make("span", "split");
   bar.setAttribute("role", "img");
   const words = splitInWords(request.split);

@@ -76,14 +76,18 @@ export class StatusView {
     setText(this.#detail, loopCount > 1 ? `${lamp.detail}  1 of ${loopCount} loops` : lamp.detail);
   }
 
-  /** @param {import("../wire.js").LoopNow | null} loop */
-  showNumbers(loop) {
+  /**
+   * @param {import("../wire.js").LoopNow | null} loop
+   * @param {import("../model/moment.js").Moment} moment counted as the boxes count, or the two would
+   *   contradict each other
+   */
+  showNumbers(loop, moment) {
     const { busy, lag, ready, waiting, cost } = this.#numbers;
     setText(busy, loop ? formatPercent(loop.utilisation) : "–");
-    setText(lag, loop ? (loop.lag_ms < 0.05 ? `0${NBSP}ms` : formatMs(loop.lag_ms)) : "–");
-    setText(ready, loop ? formatCount(loop.ready) : "–");
-    setText(waiting, loop ? formatCount(loop.waiting) : "–");
-    setText(cost, loop ? formatPercent(loop.recording_cost, 1) : "–");
+    setText(lag, loop ? lagOf(loop.lag_ms) : "–");
+    setText(ready, loop ? formatCount(moment.ready.length) : "–");
+    setText(waiting, loop ? formatCount(moment.waitingCount) : "–");
+    setText(cost, loop ? costOf(loop.recording_cost) : "–");
   }
 
   /** @param {readonly {text: string, tone: "warn" | "quiet"}[]} sentences */
@@ -99,6 +103,16 @@ export class StatusView {
       }),
     );
   }
+}
+
+/** Whole milliseconds: the digits after them would only flicker. */
+function lagOf(ms) {
+  return ms < 1 ? `< 1${NBSP}ms` : formatMs(ms < 1000 ? Math.round(ms) : ms).replace(/\.0+(?=\D)/, "");
+}
+
+/** @param {number} share */
+function costOf(share) {
+  return share > 0 && share < 0.0005 ? `< ${formatPercent(0.001, 1)}` : formatPercent(share, 1);
 }
 
 /**

@@ -69,6 +69,11 @@ export class TimelineView {
     this.#viewport.scrollTo(px >= plan.overflowPx ? Infinity : Math.max(px, 0));
   }
 
+  /** Are there rows besides the loop's? */
+  get hasRows() {
+    return (this.#plan?.rows.length ?? 0) > 0;
+  }
+
   get hiddenTasks() {
     return this.#plan?.hiddenTasks ?? 0;
   }

@@ -36,15 +36,15 @@ export function describe(history, lane, i, nowNs) {
   const isStall = state === wire.RUNNING && lengthNs >= history.stallNs;
   const shown = isStall ? wire.BLOCKED : state;
   const who = lane.spans.who(i);
-  const info = history.text(lane.spans.info(i));
+  const { what, place } = wire.readInfo(history.text(lane.spans.info(i)));
   const name =
     lane.kind === wire.LOOP_LANE && who ? `the loop, for #${who}` : formatLane(lane.request, lane.label);
-  const words = state === wire.WAITING && info ? `Waits for ${info}` : WORDS[shown] ?? "Nothing";
+  const words = state === wire.WAITING && what ? `Waits for ${what}` : WORDS[shown] ?? "Nothing";
   return {
     name,
     state: shown,
     words,
-    info: state === wire.WAITING ? "" : info,
+    info: place || (state === wire.WAITING ? "" : what),
     length: formatDuration(lengthNs),
   };
 }

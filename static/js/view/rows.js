@@ -36,7 +36,7 @@ const FOLD_PX = 36;
 const GAP_PX = 10;
 /** Tall rows and threads may take this much of the room before they shrink like the others. */
 const TALL_SHARE = 0.5;
-const THREAD_SHARE = 0.35;
+const THREAD_SHARE = 0.25;
 
 /**
  * @param {readonly Lane[]} lanes in the order in which they began

@@ -16,6 +16,8 @@ export class Viewport {
   isLive = true;
   startNs = 0;
   heldNs = 0;
+  /** The range to go back to: a microsecond is a fine thing to look at, but not live. */
+  #liveRangeNs = FIRST_RANGE_NS;
   /** @type {{lane: number, startNs: number | null} | null} the span begins at startNs */
   selection = null;
   /** @type {{xPx: number, yPx: number} | null} */
@@ -33,6 +35,11 @@ export class Viewport {
     return this.isLive ? nowNs : Math.min(this.heldNs, nowNs);
   }
 
+  /** The latest moment in sight. */
+  shownNs(nowNs) {
+    return this.isLive ? nowNs : Math.min(this.momentNs(nowNs), this.startNs + this.rangeNs);
+  }
+
   /** Left edge of the picture. */
   leftNs(nowNs) {
     return this.isLive ? nowNs + this.rangeNs * MARGIN - this.rangeNs : this.startNs;
@@ -42,11 +49,13 @@ export class Viewport {
     if (!this.isLive) return;
     this.startNs = this.leftNs(nowNs);
     this.heldNs = nowNs;
+    this.#liveRangeNs = this.rangeNs;
     this.isLive = false;
     this.#onChange();
   }
 
   goLive() {
+    if (!this.isLive) this.rangeNs = this.#liveRangeNs;
     this.isLive = true;
     this.scrollPx = Infinity;
     this.#onChange();
