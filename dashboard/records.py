@@ -76,18 +76,19 @@ class Kind(IntEnum):
     """Request `a` began in task `b`. `u` = 1 if this is that task's first step: the
     task was made for this request, which then counts from the task's birth."""
     REQUEST_NAME = 13
-    """Request `a` is `b` = method, route (a template, never a URL)."""
+    """Request `a`, still under way, is `b` = method, route (a template, not a URL)."""
     REQUEST_TRACE = 14
     """Request `a` carried a traceparent: `u` = its parent span id, `t` = the lower
     half of its trace id, both as signed 64-bit numbers. Has no time of its own and
     stands before its REQUEST."""
     RESPONSE = 15
-    """Request `a` began its answer at `t`: `u` = status."""
+    """Request `a` began an answer of several pieces at `t`: `u` = status."""
     ANSWERED = 16
     """Request `a` handed over the last byte of its answer at `t`; `u` = status, or 0
-    when it ended without one."""
+    when it ended without one; `b` = method, route."""
     REQUEST_END = 17
-    """Request `a` left the app (background tasks included) at `t`."""
+    """Request `a` left the app (background tasks included) at `t`. Not written when
+    its task was made for it: then that task's end is the request's."""
     ADOPTED = 18
     """Task `a` existed before recording began: `b` = name, `u` = 0 if it was
     waiting, 1 if ready, 2 if it was the one that ran."""

@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 from array import array
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,6 @@ from pathlib import Path
 from dashboard.errors import RingDamaged, RingError, RingFormatError
 from dashboard.records import (
     FORMAT_VERSION,
-    KIND_MASK,
     LAP_SHIFT,
     RECORD,
     RECORD_BYTES,
@@ -211,9 +211,9 @@ class RingWriter:
             identity.began_ns,
             identity.began_unix_ns,
             identity.pid_began,
-            _fixed(identity.kind, 16),
-            _fixed(identity.python, 16),
-            _fixed(identity.title, 128),
+            _cut(identity.kind, 16 - 1),
+            _cut(identity.python, 16 - 1),
+            _cut(identity.title, 128 - 1),
         )
         self.cells[Cell.STATE] = RingState.RECORDING
 
@@ -268,8 +268,7 @@ class RingWriter:
         return index
 
     def _append(self, text: str) -> int:
-        data = text.encode("utf-8", "replace")[:MAX_STRING_BYTES]
-        used = self.cells[Cell.STRINGS]
+        data = _cut(text, MAX_STRING_BYTES)
         # One appender at a time; the loser's string stays unnamed this once.
         if not self._wrapping.acquire(blocking=False):
             return 0
@@ -284,8 +283,9 @@ class RingWriter:
                 len(data).to_bytes(2, "little") + data
             )
             index = len(self._known) + 1
-            self._known[text] = index
+            # Told before it is known: another thread may use it in a record at once.
             self.cells[Cell.STRINGS] = used + 2 + len(data)
+            self._known[text] = index
             return index
         finally:
             self._wrapping.release()
@@ -296,9 +296,10 @@ class RingWriter:
         self.cells[Cell.STATE] = state
 
 
-def _fixed(text: str, size: int) -> bytes:
-    """Cut `text` to `size` bytes without cutting a character in half."""
-    return text.encode()[: size - 1].decode(errors="ignore").encode()
+def _cut(text: str, size_bytes: int) -> bytes:
+    """Return at most `size_bytes` of `text`, without cutting a character in half."""
+    data = text.encode("utf-8", "replace")[:size_bytes]
+    return data.decode(errors="ignore").encode()
 
 
 def create_ring(
@@ -353,7 +354,9 @@ class RingReader:
         self._next = 0
         self._hole_since: int | None = None
         try:
-            self._fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            # Not blocking: to open a pipe of that name would wait for its writer.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+            self._fd = os.open(path, flags)
         except OSError as error:
             raise RingDamaged(
                 f"{path.name} cannot be opened ({error.strerror}); it is left out"
@@ -455,53 +458,90 @@ class RingReader:
         found = tags[0] >> LAP_SHIFT if len(tags) else expected + 1
         # A lap or two ahead is a writer that overtook us; more is no lap at all.
         if expected < found <= expected + self._laps_possible():
-            self._skip_to_oldest()
-            return b""
-        ahead = [
-            index
-            for index, tag in enumerate(tags)
-            if tag >> LAP_SHIFT == expected and 0 < tag & KIND_MASK <= _LAST_KIND
-        ]
+            if self._skip_to_oldest() or not len(tags):
+                return b""
+        garbage = tags[0] != 0 and found != expected - 1
+        ahead = self._find_ahead(thorough=garbage)
         if not ahead:
             self._hole_since = None
             return b""
         # Something newer stands behind it: the slot is late, or damaged.
-        garbage = tags[0] != 0 and found != expected - 1
         if self._hole_since is None:
             self._hole_since = now_ns
         if not garbage and now_ns - self._hole_since < HOLE_PATIENCE_NS:
             return b""
         self._hole_since = None
         if garbage:
-            self.damaged += ahead[0]
-        self.missed += ahead[0]
-        self._next += ahead[0]
+            self.damaged += ahead
+        self.missed += ahead
+        self._next += ahead
         return b""
+
+    def _find_ahead(self, *, thorough: bool) -> int:
+        """Return how far behind the expected slot the next record stands, or 0.
+
+        Beyond the chunk that was read one slot of each is enough to see whether
+        the writer has been there: this is asked whenever nothing is new.
+        """
+        position = self._next
+        end = position + self.capacity
+        while position < end:
+            slot = position % self.capacity
+            base = (position // self.capacity + 1) << LAP_SHIFT
+            size = min(READ_CHUNK, self.capacity - slot)
+            looked_at = size if thorough or position == self._next else 1
+            tags = memoryview(self._pread(slot, looked_at)).cast("Q")[3::4]
+            for index, tag in enumerate(tags):
+                if base < tag <= base + _LAST_KIND:
+                    return position + index - self._next
+            position += size
+        return 0
 
     def _laps_possible(self) -> int:
         # Ten million records a second is beyond any Python process; per second
         # of a reader's absence that bounds how far a lap number can be ahead.
         return 1 + 3600 * 10_000_000 // self.capacity
 
-    def _skip_to_oldest(self) -> None:
-        """Go to the oldest record that will still be there when it is read."""
-        data = self._pread(0, self.capacity)
-        tags = memoryview(data).cast("Q")[3::4].tolist()
-        head = self._next
-        limit = self._next // self.capacity + 1 + self._laps_possible()
-        for slot, tag in enumerate(tags):
-            lap = tag >> LAP_SHIFT
-            if 0 < lap <= limit:
-                head = max(head, (lap - 1) * self.capacity + slot + 1)
+    def _skip_to_oldest(self) -> bool:
+        """Go to the oldest record that will still be there when it is read.
+
+        Returns False where that is no way forward: nobody has overtaken us.
+        """
         # An eighth of the ring is the start that we give ourselves.
-        oldest = max(self._next, head - self.capacity + self.capacity // 8)
+        oldest = self._find_head() - self.capacity + self.capacity // 8
+        if oldest <= self._next:
+            return False
         self.missed += oldest - self._next
         self._next = oldest
         self._hole_since = None
+        return True
+
+    def _find_head(self) -> int:
+        """Return how many records were written so far, as far as the slots tell.
+
+        The writer leaves two laps, the newer one in front of the older one. Damaged
+        slots say anything, so what counts is what most of them say.
+        """
+        limit = self._next // self.capacity + 1 + self._laps_possible()
+        data = self._pread(0, self.capacity)
+        tags = memoryview(data).cast("Q")[3::4].tolist()
+        laps = [lap if (lap := tag >> LAP_SHIFT) <= limit else 0 for tag in tags]
+        (usual, _), *_ = Counter(laps).most_common(1) or [(0, 0)]
+        for newest in (usual + 1, usual):
+            slots = [slot for slot, lap in enumerate(laps) if lap == newest]
+            if newest and slots and 2 * len(slots) > slots[-1]:
+                return (newest - 1) * self.capacity + slots[-1] + 1
+        return self._next
 
 
 def _read_identity(descriptor: int, path: Path) -> tuple[Identity, int, int, int]:
-    data = os.pread(descriptor, HEADER.size, 0)
+    try:
+        data = os.pread(descriptor, HEADER.size, 0)
+    except OSError as error:
+        # A folder, a pipe.
+        raise RingDamaged(
+            f"{path.name} is not a ring ({error.strerror}); it is left out, delete it"
+        ) from error
     if len(data) < HEADER.size or not data.startswith(MAGIC):
         raise RingDamaged(
             f"{path.name} is not a ring (it begins with {data[:8]!r}, "
@@ -526,7 +566,10 @@ def _read_identity(descriptor: int, path: Path) -> tuple[Identity, int, int, int
     kind, python, title = (
         field.split(b"\0")[0].decode("utf-8", "replace") for field in fields[11:14]
     )
-    identity = Identity(*fields[6:11], kind=kind, python=python, title=title)
+    pid, loop_no, began_ns, began_unix_ns, pid_began = fields[6:11]
+    identity = Identity(
+        pid, loop_no, began_ns, began_unix_ns, pid_began, kind, python, title
+    )
     return identity, records_at, strings_bytes, capacity
 
 
@@ -536,7 +579,7 @@ def remove_stale(directory: Path, *, keep: int = 16, max_age_s: float = 86_400) 
     with suppress(OSError):
         for path in directory.glob(f"*{SUFFIX}"):
             pid = path.name.partition("-")[0]
-            if pid.isdigit() and process_began(int(pid)) is None:
+            if pid.isascii() and pid.isdigit() and process_began(int(pid)) is None:
                 with suppress(OSError):
                     dead.append((path.stat().st_mtime, path))
     dead.sort(reverse=True)

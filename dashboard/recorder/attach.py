@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -213,22 +214,24 @@ def observe(app: Any, *, title: str = "") -> Any:
             found = current_recorder()
         return found
 
-    options = {"recorder_of": recorder_of, "on_startup": begin, "on_shutdown": end}
+    def wrap(inner: Any) -> RequestMiddleware:
+        return RequestMiddleware(
+            inner, recorder_of=recorder_of, on_startup=begin, on_shutdown=end
+        )
+
     if not hasattr(app, "build_middleware_stack"):
-        return RequestMiddleware(app, **options)  # type: ignore[arg-type]
+        return wrap(app)
     # `add_middleware` would put us inside Starlette's own error handling, where
     # a failing handler has no status yet.
     build = app.build_middleware_stack
-    app.build_middleware_stack = lambda: RequestMiddleware(build(), **options)
+    app.build_middleware_stack = lambda: wrap(build())
     if getattr(app, "middleware_stack", None) is not None:
-        app.middleware_stack = RequestMiddleware(app.middleware_stack, **options)
+        app.middleware_stack = wrap(app.middleware_stack)
     return app
 
 
 def default_title() -> str:
     """Name a program by what was started, as `ps` would."""
-    import sys
-
     main = getattr(sys.modules.get("__main__"), "__spec__", None)
     if main is not None and main.name:
         return str(main.name.removesuffix(".__main__"))

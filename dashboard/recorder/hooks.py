@@ -23,9 +23,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from asyncio import events, format_helpers
+from asyncio import Task, events, format_helpers
 from contextlib import suppress
 from inspect import signature
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from dashboard.recorder.reasons import note_reason
@@ -35,9 +36,10 @@ from dashboard.recorder.recorder import (
     RUNNING,
     WAITING,
     Recorder,
+    TaskEntry,
     current_request,
 )
-from dashboard.records import Cell, Kind
+from dashboard.records import KIND_MASK, Cell, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,37 +47,41 @@ if TYPE_CHECKING:
 Handle = events.Handle
 TimerHandle = events.TimerHandle
 Wakeup = type(len)
-_stock_run = Handle._run
 
 #: A timer that fires this late has been *due*; below it is the loop's own pace.
 DUE_WORTH_NS = 500_000
-_FORMAT_TAKES_DEBUG = "debug" in signature(
-    format_helpers._format_callback_source
-).parameters
+_FORMAT_TAKES_DEBUG = (
+    "debug" in signature(format_helpers._format_callback_source).parameters
+)
 
 # Plain integers: an IntEnum member costs a slot look-up at each use.
 WAKE = int(Kind.WAKE)
 STEP_WAITING, STEP_READY = int(Kind.STEP_WAITING), int(Kind.STEP_READY)
+STEP_DONE, STEP_RAISED = int(Kind.STEP_DONE), int(Kind.STEP_RAISED)
+STEP_CANCELLED, BORN = int(Kind.STEP_CANCELLED), int(Kind.BORN)
 CALL, POLL, DUE = int(Kind.CALL), int(Kind.POLL), int(Kind.DUE)
-OWNER, SINCE = int(Cell.OWNER), int(Cell.SINCE)
+OWNER = int(Cell.OWNER)
 
 
 def _find_first_step_type() -> type:
     """Return the C type of a task's bare step; a loop is not needed for that."""
     seen: list[Any] = []
 
-    class Probe(asyncio.AbstractEventLoop):
+    class Probe:
+        """As much of a loop as a task asks for when it is made."""
+
         def get_debug(self) -> bool:
             return False
 
-        def call_soon(self, callback: Any, *_: Any, **__: Any) -> Any:
+        def call_soon(self, callback: Any, *_: Any, **__: Any) -> None:
             seen.append(callback)
 
     async def nothing() -> None:
         pass
 
     coro = nothing()
-    task = asyncio.Task(coro, loop=Probe())
+    probe: Any = Probe()
+    task = asyncio.Task(coro, loop=probe)
     # It will never run: neither asyncio nor the coroutine may complain about that.
     task._log_destroy_pending = False  # type: ignore[attr-defined]
     coro.close()
@@ -91,16 +97,17 @@ FirstStep = _find_first_step_type()
 def make_step(rec: Recorder) -> Callable[[Any], None]:
     """Return `_run` for handles of task steps. About 0.35 µs over the stock one."""
     ring, pack, buffer, cells = rec.ring, rec.ring.pack, rec.ring.buffer, rec.ring.cells
-    now_ns = rec.now_ns
+    now_ns, forget = rec.now_ns, rec.tasks.pop
 
     def _run(handle: Any) -> None:
         entry = handle.entry
         no = rec.current = entry.no
-        rec.first_step = entry.since_ns == 0
         entry.state = RUNNING
         # Between two steps of one round lies only the loop's own popleft, so
         # the end of the last one is the beginning of this one: one clock saved.
-        start = rec.started_ns = rec.last_ns or now_ns()
+        start = rec.last_ns
+        if not start:
+            start = rec.last_ns = now_ns()
         try:
             cells[OWNER] = no
         except Exception as error:
@@ -119,13 +126,25 @@ def make_step(rec: Recorder) -> Callable[[Any], None]:
         try:
             if entry.state == READY:
                 kind = STEP_READY
-            elif callback.__self__.done():
-                kind = rec.finish(callback.__self__)
+                entry.since_ns = end
             else:
-                kind = STEP_WAITING
-                entry.state = WAITING
-                entry.named = False
-            entry.since_ns = end
+                task = callback.__self__
+                if not task.done():
+                    kind = STEP_WAITING
+                    entry.state = WAITING
+                    entry.named = False
+                    entry.since_ns = end
+                    if entry.gone is None:
+                        rec.watch(task, entry)
+                else:
+                    forget(id(task), None)
+                    kind = STEP_DONE
+                    if task.cancelled():
+                        kind = STEP_CANCELLED
+                    # `exception()` would mark it as retrieved, and silence
+                    # asyncio's warning about an exception that nobody looked at.
+                    elif task._exception is not None:
+                        kind = STEP_RAISED
             tag = ring.lap + kind
             try:
                 offset = ring.advance()
@@ -145,57 +164,120 @@ def make_handle_type(rec: Recorder) -> type:
     return type(
         "Handle",
         (Handle,),
-        {"__slots__": ("entry",), "__module__": Handle.__module__, "_run": make_step(rec)},
+        {
+            "__slots__": ("entry",),
+            "__module__": Handle.__module__,
+            "_run": make_step(rec),
+        },
     )
 
 
-def make_call_soon(rec: Recorder, loop: Any) -> Callable[..., Any]:
-    """Return `call_soon` for this loop. About 0.4 µs over the stock one."""
+def make_wake(rec: Recorder) -> Callable[[Any, Any], Any]:
+    """Return what records the wake or birth of a task, given its step callback.
+
+    The function returns the task's entry, or None if the callback is no task's.
+    """
     ring, pack, buffer = rec.ring, rec.ring.pack, rec.ring.buffer
     now_ns, find = rec.now_ns, rec.tasks.get
+
+    def wake(callback: Any, context: Any) -> Any:
+        try:
+            task = callback.__self__
+            entry = find(id(task))
+            if entry is None:
+                return rec.birth(task, context)
+            now = now_ns()
+            if (
+                entry.state == WAITING
+                and not entry.named
+                and now - entry.since_ns > LASTING_NS
+            ):
+                note_reason(rec, task, entry, now)
+            entry.state = READY
+            tag = ring.lap + WAKE
+            try:
+                offset = ring.advance()
+            except StopIteration:
+                offset = ring.wrap()
+                tag = ring.lap + WAKE
+            if offset:
+                pack(buffer, offset, now, rec.current, entry.no, 0, tag)
+        except Exception as error:
+            rec.fail(error)
+            return None
+        return entry
+
+    return wake
+
+
+def make_call_soon(rec: Recorder, loop: Any) -> Callable[..., Any]:
+    """Return `call_soon` for this loop. About 0.4 µs over the stock one.
+
+    Everything is written out in place. Code that runs once per request finds the
+    caches cold, and then each Python call costs a microsecond: with four calls in
+    here and six in `make_run`, a FastAPI request cost a tenth more.
+    """
+    wake = make_wake(rec)
+    ring, pack, buffer = rec.ring, rec.ring.pack, rec.ring.buffer
+    now_ns, tasks, find = rec.now_ns, rec.tasks, rec.tasks.get
+    next_task, find_name = rec.next_task, rec.names.get
     new, step_handle = object.__new__, make_handle_type(rec)
     ready_append = loop._ready.append
     # Someone who replaced it before us stays in the chain, at the cost of a call.
     previous = loop.__dict__.get("call_soon")
 
     def call_soon(callback: Any, *args: Any, context: Any = None) -> Any:
+        kind = type(callback)
         if loop._debug or previous is not None:
-            _note_wake(rec, callback, context)
+            if kind is Wakeup or kind is FirstStep:
+                wake(callback, context)
             if previous is not None:
                 return previous(callback, *args, context=context)
             return type(loop).call_soon(loop, callback, *args, context=context)
         if loop._closed:
             loop._check_closed()
-        kind = type(callback)
-        if kind is Wakeup or kind is FirstStep:
+        if kind is FirstStep or (
+            kind is Wakeup and isinstance(callback.__self__, Task)
+        ):
             try:
                 task = callback.__self__
+                now = now_ns()
                 entry = find(id(task))
                 if entry is None:
-                    entry = rec.birth(task, context)
+                    entry = tasks[id(task)] = new(TaskEntry)
+                    entry.no = number = next_task()
+                    entry.since_ns = 0
+                    entry.named = False
+                    entry.gone = None
+                    code = getattr(task.get_coro(), "cr_code", None)
+                    name = find_name(code) or rec.name_task(task)
+                    request = context.get(current_request, 0) if context else 0
+                    detail = request << 32 | rec.current & 0xFFFFFFFF
+                    tag = ring.lap + BORN
                 else:
-                    now = now_ns()
                     if (
                         entry.state == WAITING
                         and not entry.named
                         and now - entry.since_ns > LASTING_NS
                     ):
                         note_reason(rec, task, entry, now)
-                    entry.state = READY
+                    number = entry.no
+                    detail, name = rec.current, 0
                     tag = ring.lap + WAKE
-                    try:
-                        offset = ring.advance()
-                    except StopIteration:
-                        offset = ring.wrap()
-                        tag = ring.lap + WAKE
-                    if offset:
-                        pack(buffer, offset, now, rec.current, entry.no, 0, tag)
+                entry.state = READY
+                try:
+                    offset = ring.advance()
+                except StopIteration:
+                    offset = ring.wrap()
+                    tag = ring.lap + (tag & KIND_MASK)
+                if offset:
+                    pack(buffer, offset, now, detail, number, name, tag)
             except Exception as error:
                 rec.fail(error)
                 entry = None
             if entry is not None:
                 # What Handle.__init__ does, without two Python calls.
-                handle = new(step_handle)
+                handle: Any = new(step_handle)
                 handle.entry = entry
                 # Not `or`: an empty context is falsy, and must stay that one.
                 if context is None:
@@ -216,27 +298,44 @@ def make_call_soon(rec: Recorder, loop: Any) -> Callable[..., Any]:
     return call_soon
 
 
-def make_run(rec: Recorder) -> Callable[[Any], None]:
-    """Return `_run` for every other handle of the recorded loop."""
-    ring, cells, now_ns = rec.ring, rec.ring.cells, rec.now_ns
+def make_run(
+    rec: Recorder, loop: Any, others: Callable[[Any], None]
+) -> Callable[[Any], None]:
+    """Return `Handle._run` for handles of the recorded loop that are no task steps.
 
-    def run(handle: Any) -> None:
+    Handles of other loops go on to `others`.
+    """
+    ring, pack, buffer, cells = rec.ring, rec.ring.pack, rec.ring.buffer, rec.ring.cells
+    now_ns, name_callback, find_name = rec.now_ns, rec.name_callback, rec.names.get
+
+    def _run(handle: Any) -> None:
+        if handle._loop is not loop:
+            others(handle)
+            return
         callback = handle._callback
-        start = rec.started_ns = rec.last_ns or now_ns()
+        start = rec.last_ns
+        if not start:
+            start = rec.last_ns = now_ns()
         entry = None
+        name: int | None = 0
         try:
             kind = type(callback)
             if kind is Wakeup or kind is FirstStep:
                 entry = rec.tasks.get(id(callback.__self__))
             if entry is not None:
                 rec.current = entry.no
-                rec.first_step = entry.since_ns == 0
                 entry.state = RUNNING
             else:
-                name = rec.name_callback(callback)
+                if kind is MethodType:
+                    name = find_name(callback.__func__.__code__)
+                elif kind is FunctionType:
+                    name = find_name(callback.__code__)
+                else:
+                    name = 0
+                name = name or name_callback(callback)
                 rec.current = -name
                 if type(handle) is TimerHandle:
-                    deadline = int(handle._when * 1e9)
+                    deadline = int(handle.when() * 1e9)
                     if start - deadline > DUE_WORTH_NS:
                         ring.write(DUE, start, deadline, name, 0)
             cells[OWNER] = rec.current
@@ -254,28 +353,40 @@ def make_run(rec: Recorder) -> Callable[[Any], None]:
         if not rec.enabled:
             return
         try:
-            if entry is None:
-                request = context.get(current_request, 0)
-                ring.write(CALL, start, end, name, request)
-            else:
+            if entry is not None:
                 _write_step(rec, entry, callback.__self__, start, end)
+                return
+            tag = ring.lap + CALL
+            try:
+                offset = ring.advance()
+            except StopIteration:
+                offset = ring.wrap()
+                tag = ring.lap + CALL
+            if offset:
+                request = context.get(current_request, 0)
+                pack(buffer, offset, start, end, name, request, tag)
         except Exception as error:
             rec.fail(error)
 
-    return run
+    return _run
 
 
 def make_select(rec: Recorder, loop: Any, stock: Callable[..., Any]) -> Any:
-    """Return `select` for the loop's selector: brackets the poll."""
+    """Return `select` for the loop's selector: brackets a poll that may wait.
+
+    A look without waiting (timeout 0: there are handles to run) is the loop's own
+    work between two steps, and as such not worth a record.
+    """
     ring, pack, buffer, cells = rec.ring, rec.ring.pack, rec.ring.buffer, rec.ring.cells
     now_ns, ready = rec.now_ns, loop._ready
 
     def select(timeout: float | None = None) -> Any:
+        if timeout == 0:
+            rec.last_ns = 0
+            return stock(timeout)
         start = rec.last_ns or now_ns()
-        depth = len(ready)
-        rec.current = 0
         rec.last_ns = 0
-        cells[OWNER] = 0
+        cells[OWNER] = rec.current = 0
         found = stock(timeout)
         try:
             end = now_ns()
@@ -286,7 +397,7 @@ def make_select(rec: Recorder, loop: Any, stock: Callable[..., Any]) -> Any:
                 offset = ring.wrap()
                 tag = ring.lap + POLL
             if offset:
-                pack(buffer, offset, start, end, len(found), depth, tag)
+                pack(buffer, offset, start, end, len(found), len(ready), tag)
         except Exception as error:
             rec.fail(error)
         return found
@@ -294,31 +405,8 @@ def make_select(rec: Recorder, loop: Any, stock: Callable[..., Any]) -> Any:
     return select
 
 
-def _note_wake(rec: Recorder, callback: Any, context: Any) -> None:
-    """Record a wake on the slow path (debug mode, another tool before us, uvloop)."""
-    try:
-        kind = type(callback)
-        if kind is not Wakeup and kind is not FirstStep:
-            return
-        task = callback.__self__
-        entry = rec.tasks.get(id(task))
-        if entry is None:
-            rec.birth(task, context)
-            return
-        now = rec.now_ns()
-        if (
-            entry.state == WAITING
-            and not entry.named
-            and now - entry.since_ns > LASTING_NS
-        ):
-            note_reason(rec, task, entry, now)
-        entry.state = READY
-        rec.ring.write(WAKE, now, rec.current, entry.no, 0)
-    except Exception as error:
-        rec.fail(error)
-
-
 def _write_step(rec: Recorder, entry: Any, task: Any, start: int, end: int) -> None:
+    """Record a step on the paths where a call does not matter."""
     if entry.state == READY:
         kind = Kind.STEP_READY
     elif task.done():
@@ -327,6 +415,8 @@ def _write_step(rec: Recorder, entry: Any, task: Any, start: int, end: int) -> N
         kind = Kind.STEP_WAITING
         entry.state = WAITING
         entry.named = False
+        if entry.gone is None:
+            rec.watch(task, entry)
     entry.since_ns = end
     rec.ring.write(kind, start, end, entry.no, 0)
 
@@ -348,16 +438,42 @@ def _report(handle: Any, error: BaseException) -> None:
     loop.call_exception_handler(context)
 
 
-# One class attribute serves all recorded loops of the process.
-_runs: dict[Any, Callable[[Any], None]] = {}
+class _Runs:
+    """`Handle._run` is one attribute for all loops: a chain of ours over the stock.
+
+    With one recorded loop, the normal case, the chain has one link.
+    """
+
+    def __init__(self) -> None:
+        self._links: dict[Any, Recorder] = {}
+        self._stock: Any = None
+        self._ours: Any = None
+
+    def add(self, loop: Any, rec: Recorder) -> None:
+        """Record this loop's handles too."""
+        if not self._links:
+            self._stock = Handle._run
+        self._links[loop] = rec
+        self._chain()
+
+    def discard(self, loop: Any) -> None:
+        """Leave this loop's handles alone again."""
+        if self._links.pop(loop, None) is not None:
+            self._chain()
+
+    def _chain(self) -> None:
+        if self._ours is not None and Handle._run is not self._ours:
+            # Someone replaced it after us and calls us: what we were stays in
+            # place for him, and does nothing for loops that are not recorded.
+            return
+        run = self._stock
+        for loop, rec in self._links.items():
+            run = make_run(rec, loop, run)
+        self._ours = run if self._links else None
+        Handle._run = run  # type: ignore[method-assign]
 
 
-def _run_recorded(self: Any) -> None:
-    run = _runs.get(self._loop)
-    if run is None:
-        _stock_run(self)
-    else:
-        run(self)
+_runs = _Runs()
 
 
 class AsyncioHooks:
@@ -376,11 +492,7 @@ class AsyncioHooks:
 
     def install(self) -> None:
         """Replace; safe while the loop runs."""
-        global _stock_run
-        _runs[self._loop] = make_run(self._rec)
-        if Handle._run is not _run_recorded:
-            _stock_run = Handle._run
-            Handle._run = _run_recorded  # type: ignore[method-assign]
+        _runs.add(self._loop, self._rec)
         self._loop.call_soon = self._call_soon
         self._selector.select = self._select
 
@@ -390,11 +502,9 @@ class AsyncioHooks:
         Handles of ours that still queue run on: their `_run` sees that the
         recorder is off.
         """
-        _runs.pop(self._loop, None)
+        _runs.discard(self._loop)
         _restore(self._loop, "call_soon", self._call_soon, self._stock_call_soon)
         _restore(self._selector, "select", self._select, self._stock_select)
-        if not _runs and Handle._run is _run_recorded:
-            Handle._run = _stock_run  # type: ignore[method-assign]
 
     def is_ready(self, task: Any) -> bool:
         """Say whether a step of `task` is in the ready queue."""
@@ -407,18 +517,19 @@ class AsyncioHooks:
 # ------------------------------------------------------------------ uvloop
 
 
-def make_wrapper(rec: Recorder) -> type:
-    """Make the callable that stands in for a callback on a loop in C."""
-    cells, now_ns = rec.ring.cells, rec.now_ns
+def make_wrappers(rec: Recorder) -> tuple[type, type]:
+    """Make the callables that stand in for callbacks on a loop in C.
 
-    class Recorded:
+    One for task steps, bare for speed, and one for everything else.
+    """
+    ring, pack, buffer, cells = rec.ring, rec.ring.pack, rec.ring.buffer, rec.ring.cells
+    now_ns, name_callback = rec.now_ns, rec.name_callback
+
+    class Wrapper:
         # `__self__` keeps a task's wake-up recognisable for other tools.
-        __slots__ = ("__self__", "callback", "deadline_ns")
+        __slots__ = ("__self__", "callback", "deadline_ns", "entry")
 
-        def __init__(self, callback: Any, deadline_ns: int = 0) -> None:
-            self.callback = callback
-            self.deadline_ns = deadline_ns
-            self.__self__ = getattr(callback, "__self__", None)
+        callback: Any
 
         def __repr__(self) -> str:
             return repr(self.callback)
@@ -426,28 +537,49 @@ def make_wrapper(rec: Recorder) -> type:
         def __getattr__(self, name: str) -> Any:
             return getattr(self.callback, name)
 
+    class Step(Wrapper):
+        __slots__ = ()
+
+        def __call__(self, *args: Any) -> Any:
+            entry = self.entry
+            no = rec.current = entry.no
+            entry.state = RUNNING
+            start = rec.last_ns = now_ns()
+            try:
+                cells[OWNER] = no
+            except Exception as error:
+                rec.fail(error)
+            try:
+                return self.callback(*args)
+            finally:
+                end = now_ns()
+                rec.current = 0
+                if rec.enabled:
+                    try:
+                        cells[OWNER] = 0
+                        _write_step(rec, entry, self.__self__, start, end)
+                    except Exception as error:
+                        rec.fail(error)
+
+    class Call(Wrapper):
+        __slots__ = ()
+
+        def __init__(self, callback: Any, deadline_ns: int = 0) -> None:
+            self.callback = callback
+            self.deadline_ns = deadline_ns
+            self.__self__ = getattr(callback, "__self__", None)
+
         def __call__(self, *args: Any) -> Any:
             callback = self.callback
             if not rec.enabled:
                 return callback(*args)
-            start = rec.started_ns = now_ns()
-            entry = None
+            start = rec.last_ns = now_ns()
             name = 0
             try:
-                kind = type(callback)
-                if kind is Wakeup or kind is FirstStep:
-                    entry = rec.tasks.get(id(callback.__self__))
-                if entry is not None:
-                    rec.current = entry.no
-                    rec.first_step = entry.since_ns == 0
-                    entry.state = RUNNING
-                else:
-                    name = rec.name_callback(callback)
-                    rec.current = -name
-                    if self.deadline_ns and start - self.deadline_ns > DUE_WORTH_NS:
-                        rec.ring.write(DUE, start, self.deadline_ns, name, 0)
-                cells[SINCE] = start
-                cells[OWNER] = rec.current
+                name = name_callback(callback)
+                cells[OWNER] = rec.current = -name
+                if self.deadline_ns and start - self.deadline_ns > DUE_WORTH_NS:
+                    ring.write(DUE, start, self.deadline_ns, name, 0)
             except Exception as error:
                 rec.fail(error)
             try:
@@ -455,18 +587,22 @@ def make_wrapper(rec: Recorder) -> type:
             finally:
                 end = now_ns()
                 rec.current = 0
-                try:
-                    if rec.enabled:
+                if rec.enabled:
+                    try:
                         cells[OWNER] = 0
-                        if entry is None:
+                        tag = ring.lap + CALL
+                        try:
+                            offset = ring.advance()
+                        except StopIteration:
+                            offset = ring.wrap()
+                            tag = ring.lap + CALL
+                        if offset:
                             request = current_request.get()
-                            rec.ring.write(CALL, start, end, name, request)
-                        else:
-                            _write_step(rec, entry, callback.__self__, start, end)
-                except Exception as error:
-                    rec.fail(error)
+                            pack(buffer, offset, start, end, name, request, tag)
+                    except Exception as error:
+                        rec.fail(error)
 
-    return Recorded
+    return Step, Call
 
 
 class UvloopHooks:
@@ -478,37 +614,44 @@ class UvloopHooks:
     def __init__(self, rec: Recorder, loop: Any) -> None:
         self._loop = loop
         self._stock = {name: loop.__dict__.get(name) for name in self._NAMES}
-        wrap = make_wrapper(rec)
+        step, call = make_wrappers(rec)
+        wake, new, now_ns = make_wake(rec), object.__new__, rec.now_ns
         call_soon, call_soon_threadsafe = loop.call_soon, loop.call_soon_threadsafe
         call_at, call_later = loop.call_at, loop.call_later
 
         def recorded_call_soon(callback: Any, *args: Any, context: Any = None) -> Any:
-            if not callable(callback):
-                return call_soon(callback, *args, context=context)
-            _note_wake(rec, callback, context)
-            return call_soon(wrap(callback), *args, context=context)
+            kind = type(callback)
+            if kind is Wakeup or kind is FirstStep:
+                entry = wake(callback, context)
+                if entry is not None:
+                    stand_in: Any = new(step)
+                    stand_in.__self__ = callback.__self__
+                    stand_in.callback = callback
+                    stand_in.entry = entry
+                    return call_soon(stand_in, *args, context=context)
+            if callable(callback):
+                callback = call(callback)
+            return call_soon(callback, *args, context=context)
 
         def recorded_threadsafe(callback: Any, *args: Any, context: Any = None) -> Any:
-            if not callable(callback):
-                return call_soon_threadsafe(callback, *args, context=context)
-            return call_soon_threadsafe(wrap(callback), *args, context=context)
+            if callable(callback):
+                callback = call(callback)
+            return call_soon_threadsafe(callback, *args, context=context)
 
         def recorded_call_at(
             when: float, callback: Any, *args: Any, context: Any = None
         ) -> Any:
-            if not callable(callback):
-                return call_at(when, callback, *args, context=context)
-            wrapped = wrap(callback, int(when * 1e9))
-            return call_at(when, wrapped, *args, context=context)
+            if callable(callback):
+                callback = call(callback, int(when * 1e9))
+            return call_at(when, callback, *args, context=context)
 
         def recorded_call_later(
             delay: float, callback: Any, *args: Any, context: Any = None
         ) -> Any:
-            if not callable(callback):
-                return call_later(delay, callback, *args, context=context)
-            # libuv's clock stands still during a step, so ask the real one.
-            deadline = rec.now_ns() + int(delay * 1e9)
-            return call_later(delay, wrap(callback, deadline), *args, context=context)
+            if callable(callback):
+                # libuv's clock stands still during a step, so ask the real one.
+                callback = call(callback, now_ns() + int(delay * 1e9))
+            return call_later(delay, callback, *args, context=context)
 
         self._ours = {
             "call_soon": recorded_call_soon,
@@ -528,8 +671,8 @@ class UvloopHooks:
             _restore(self._loop, name, ours, self._stock[name])
 
     def is_ready(self, task: Any) -> bool:
-        """Say whether a step of `task` is queued: uvloop does not tell, so guess
-        from what the task awaits."""
+        """Say whether a step of `task` is queued, by what it awaits: uvloop's queue
+        cannot be looked at."""
         return getattr(task, "_fut_waiter", None) is None
 
 

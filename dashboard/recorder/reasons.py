@@ -102,9 +102,7 @@ def find_reason(task: Any) -> Reason | None:
     ) or _frame(chain[0])
     code = frame.f_code
     deadline_ns = _deadline_ns(chain[-1]) if what == "sleep" else 0
-    return Reason(
-        what, code.co_filename, frame.f_lineno, code.co_qualname, deadline_ns
-    )
+    return Reason(what, code.co_filename, frame.f_lineno, code.co_qualname, deadline_ns)
 
 
 def _name(chain: list[Any], waiter: Any) -> str:

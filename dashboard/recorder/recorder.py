@@ -8,21 +8,21 @@ writer does not care.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import logging
 import time
 import weakref
+from asyncio import Task
 from contextvars import ContextVar
+from types import BuiltinMethodType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from dashboard.records import FIELD_SEPARATOR, Cell, Kind, RingState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, MutableMapping
     from types import CodeType
 
-    from dashboard.recorder.requests import RecordedRequest
     from dashboard.ring import RingWriter
 
 logger = logging.getLogger("loopscope")
@@ -35,6 +35,7 @@ DEFAULT_STALL_NS = 100_000_000
 #: A wait this long is worth 2 µs of looking at what it waits for.
 LASTING_NS = 1_000_000
 READY, RUNNING, WAITING = 1, 2, 3
+BORN = int(Kind.BORN)
 #: What the ADOPTED record says for each of them.
 ADOPTED_AS = {WAITING: 0, READY: 1, RUNNING: 2}
 
@@ -55,7 +56,16 @@ class TaskEntry:
         """When it began to wait."""
         self.named = False
         """Whether the reason of the present wait is recorded."""
-        self.gone: weakref.ref[Any] | None = None
+        self.gone: TaskReference | None = None
+
+
+class TaskReference(weakref.ref[Any]):
+    """A weak reference that knows whose it is, so that one callback serves all."""
+
+    __slots__ = ("entry", "key")
+
+    key: int
+    entry: TaskEntry
 
 
 class Recorder:
@@ -68,19 +78,19 @@ class Recorder:
 
     __slots__ = (
         "__weakref__",
-        "_code_names",
-        "_next_task",
         "current",
         "enabled",
-        "first_step",
         "last_ns",
+        "names",
+        "next_task",
         "now_ns",
         "on_failure",
         "requests",
         "ring",
         "stall_ns",
-        "started_ns",
+        "streaming",
         "tasks",
+        "told",
     )
 
     def __init__(
@@ -97,18 +107,20 @@ class Recorder:
         self.on_failure: Callable[[], None] | None = None
         self.tasks: dict[int, TaskEntry] = {}
         """Living tasks by `id()`. An id that is reused gets a new entry at birth."""
-        self.requests: dict[int, RecordedRequest] = {}
-        """Requests under way, by number."""
+        self.requests: dict[int, MutableMapping[str, Any]] = {}
+        """ASGI scopes of the requests under way, by number."""
+        self.told: set[int] = set()
+        """Those whose route is recorded already."""
+        self.streaming: set[int] = set()
+        """Those whose answer comes in several pieces and has begun."""
         self.current = 0
         """The owner that runs now (see records.py), 0 between steps."""
-        self.first_step = False
-        """Whether the task that runs now runs for the first time."""
-        self.started_ns = 0
-        """When the current step began."""
         self.last_ns = 0
-        """When the previous step of this round of the loop ended, 0 after a poll."""
-        self._code_names: dict[CodeType | str, int] = {}
-        self._next_task = itertools.count(1).__next__
+        """While a step runs: when it began. Between two steps: when the last one
+        ended, or 0 after the loop has polled."""
+        self.names: dict[Any, int] = {}
+        """String indices by code object, builtin's name, or method and route."""
+        self.next_task = itertools.count(1).__next__
         ring.cells[Cell.STALL_NS] = stall_ns
         ring.cells[Cell.COST_PS] = self._calibrate_cost_ps()
 
@@ -145,49 +157,47 @@ class Recorder:
 
     def birth(self, task: Any, context: Any) -> TaskEntry | None:
         """Number a task at the first sight of it; None if it is no task at all."""
-        if not isinstance(task, asyncio.Task):
+        if type(task) is not Task and not isinstance(task, Task):
             return None
-        entry = TaskEntry(self._next_task())
-        self._remember(task, entry)
+        number = self.next_task()
+        entry = self.tasks[id(task)] = TaskEntry(number)
+        name = self.name_task(task)
         request = context.get(current_request, 0) if context is not None else 0
-        self.ring.write(
-            Kind.BORN,
-            self.now_ns(),
-            request << 32 | self.current & 0xFFFFFFFF,
-            entry.no,
-            self._name_task(task),
-        )
+        owner = self.current & 0xFFFFFFFF
+        self.ring.write(BORN, self.now_ns(), request << 32 | owner, number, name)
         return entry
 
     def adopt(self, task: Any, state: int) -> TaskEntry:
         """Number a task that existed before recording began."""
-        entry = TaskEntry(self._next_task())
+        entry = TaskEntry(self.next_task())
         # The step in which recording begins has no record of its end: as far as
         # the hooks go, that task waits already.
         entry.state = WAITING if state == RUNNING else state
         now = entry.since_ns = self.now_ns()
-        self._remember(task, entry)
+        self.tasks[id(task)] = entry
+        self.watch(task, entry)
         self.ring.write(
-            Kind.ADOPTED, now, ADOPTED_AS[state], entry.no, self._name_task(task)
+            Kind.ADOPTED, now, ADOPTED_AS[state], entry.no, self.name_task(task)
         )
         return entry
 
-    def _remember(self, task: Any, entry: TaskEntry) -> None:
-        key = id(task)
-        tasks, me = self.tasks, weakref.ref(self)
+    def watch(self, task: Any, entry: TaskEntry) -> None:
+        """Learn of it when a task is destroyed while it waits.
 
-        def on_gone(_: weakref.ref[Any]) -> None:
-            # Runs wherever the last reference is dropped: any thread, any time.
-            if tasks.get(key) is entry:
-                del tasks[key]
-                recorder = me()
-                if recorder is not None and recorder.enabled:
-                    recorder.ring.write(
-                        Kind.GONE, recorder.now_ns(), 0, entry.no, 0
-                    )
+        Called at its first suspension: many tasks never have one. Until then the
+        loop's own queue keeps it alive.
+        """
+        entry.gone = reference = TaskReference(task, self._on_gone)
+        reference.key = id(task)
+        reference.entry = entry
 
-        tasks[key] = entry
-        entry.gone = weakref.ref(task, on_gone)
+    def _on_gone(self, reference: TaskReference) -> None:
+        # Runs wherever the last reference is dropped: any thread, any time.
+        entry = reference.entry
+        if self.tasks.get(reference.key) is entry:
+            del self.tasks[reference.key]
+            if self.enabled:
+                self.ring.write(Kind.GONE, self.now_ns(), 0, entry.no, 0)
 
     def finish(self, task: Any) -> Kind:
         """Forget a task whose last step just ended; say how it ended."""
@@ -199,7 +209,8 @@ class Recorder:
             return Kind.STEP_RAISED
         return Kind.STEP_DONE
 
-    def _name_task(self, task: Any) -> int:
+    def name_task(self, task: Any) -> int:
+        """Return the string index of a task's coroutine: qualname, file, line."""
         coro = task.get_coro()
         code = getattr(coro, "cr_code", None) or getattr(coro, "gi_code", None)
         if code is None:
@@ -207,12 +218,10 @@ class Recorder:
         return self._name_code(code)
 
     def _name_code(self, code: CodeType) -> int:
-        index = self._code_names.get(code)
+        index = self.names.get(code)
         if index is None:
-            index = self.intern(
-                code.co_qualname, code.co_filename, code.co_firstlineno
-            )
-            self._code_names[code] = index
+            index = self.intern(code.co_qualname, code.co_filename, code.co_firstlineno)
+            self.names[code] = index
         return index
 
     def name_callback(self, callback: Any) -> int:
@@ -221,6 +230,20 @@ class Recorder:
         Keyed by code object, not by function: closures come and go, their code
         stays, so the table is bounded by the size of the program.
         """
+        kind = type(callback)
+        if kind is MethodType:
+            key: Any = getattr(callback.__func__, "__code__", None)
+        elif kind is FunctionType:
+            key = callback.__code__
+        elif kind is BuiltinMethodType:
+            key = callback.__qualname__
+        else:
+            return self._name_other(callback)
+        index = self.names.get(key)
+        return self._name_other(callback) if index is None else index
+
+    def _name_other(self, callback: Any) -> int:
+        """Name what is no plain function, or was not seen before."""
         for _ in range(4):
             inner = getattr(callback, "__func__", None) or getattr(
                 callback, "func", None
@@ -234,9 +257,9 @@ class Recorder:
         name = getattr(callback, "__qualname__", None)
         if not isinstance(name, str):
             name = type(callback).__qualname__
-        index = self._code_names.get(name)
+        index = self.names.get(name)
         if index is None:
-            index = self._code_names[name] = self.intern(name)
+            index = self.names[name] = self.intern(name)
         return index
 
     def intern(self, *fields: object) -> int:
@@ -259,5 +282,5 @@ class Recorder:
             )
             if self.on_failure is not None:
                 self.on_failure()
-        except Exception:  # noqa: BLE001, S110 - nothing may reach the loop
+        except Exception:  # noqa: BLE001 - nothing may reach the loop
             pass

@@ -8,6 +8,7 @@ pools are seen from outside only: their function runs where no recorder is.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import itertools
 import sys
@@ -64,7 +65,7 @@ class ThreadHooks:
         global _stock_run_sync
         self._loop.run_in_executor = self._ours
         _recorders[self._loop] = self._rec
-        to_thread = sys.modules.get("anyio.to_thread")
+        to_thread: Any = sys.modules.get("anyio.to_thread")
         if to_thread is not None and to_thread.run_sync is not _run_sync:
             _stock_run_sync = to_thread.run_sync
             to_thread.run_sync = _run_sync
@@ -77,15 +78,13 @@ class ThreadHooks:
                 del self._loop.run_in_executor
             else:
                 self._loop.run_in_executor = self._stock
-        to_thread = sys.modules.get("anyio.to_thread")
+        to_thread: Any = sys.modules.get("anyio.to_thread")
         if not _recorders and to_thread is not None and to_thread.run_sync is _run_sync:
             to_thread.run_sync = _stock_run_sync
 
 
 async def _run_sync(func: Any, *args: Any, **options: Any) -> Any:
     """Stand in for `anyio.to_thread.run_sync` while a loop is recorded."""
-    import asyncio
-
     stock = _stock_run_sync
     assert stock is not None  # installed together with this function
     try:

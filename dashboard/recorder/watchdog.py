@@ -1,6 +1,6 @@
 """The second heartbeat: a thread beside the loop that looks when the loop cannot.
 
-Every 20 ms it beats in the ring's header. When a step lasts longer than the
+Every 80 ms it beats in the ring's header. When a step lasts longer than the
 stall threshold it samples where the loop's thread is, by `sys._current_frames`,
 which is safe (a signal-driven dump of a running interpreter is not). While one C
 call holds the interpreter's lock it cannot run at all; then its beat goes stale,
@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
 from dashboard.recorder.reasons import is_users, note_reason
 from dashboard.recorder.recorder import WAITING
+from dashboard.recorder.requests import tell_names
 from dashboard.records import Cell, Kind
 
 if TYPE_CHECKING:
@@ -26,11 +28,13 @@ if TYPE_CHECKING:
 
     from dashboard.recorder.recorder import Recorder
 
-BEAT_S = 0.02
-SAMPLE_EVERY_NS = 40_000_000
+#: Each beat makes the loop's thread hand over the interpreter's lock once, which
+#: costs it most of a millisecond of CPU here: every 20 ms that was 3 % of a busy
+#: loop.
+BEAT_S = 0.08
 #: Looking through the waiting tasks may take this share of the time.
 SCAN_SHARE = 0.005
-SCAN_EVERY_NS = 50_000_000
+SCAN_EVERY_NS = 60_000_000
 #: How long a task waits before its reason is looked up while it still waits.
 LIVE_WAIT_NS = 15_000_000
 
@@ -42,11 +46,10 @@ class Watchdog:
         self._recorder = recorder
         self._loop = weakref.ref(loop)
         self._thread_id = thread_id
-        self._stopped = threading.Event()
+        self._stopped = False
         self._thread = threading.Thread(
             target=self._run, name="loopscope-watchdog", daemon=True
         )
-        self._sampled_ns = 0
         self._next_scan_ns = 0
 
     def start(self) -> None:
@@ -55,12 +58,14 @@ class Watchdog:
 
     def stop(self) -> None:
         """End the thread, without waiting for it."""
-        self._stopped.set()
+        self._stopped = True
 
     def _run(self) -> None:
         recorder = self._recorder
-        while not self._stopped.wait(BEAT_S):
-            if not recorder.enabled:
+        while True:
+            # An Event's timed wait would be twenty lines of Python at each beat.
+            time.sleep(BEAT_S)
+            if self._stopped or not recorder.enabled:
                 return
             try:
                 self.beat(recorder.now_ns())
@@ -72,17 +77,13 @@ class Watchdog:
         recorder = self._recorder
         cells = recorder.ring.cells
         cells[Cell.BEAT] = now_ns
-        started_ns, owner = recorder.started_ns, recorder.current
-        if owner:
+        started_ns, owner = recorder.last_ns, recorder.current
+        if owner and started_ns:
             cells[Cell.SINCE] = started_ns
-            if (
-                now_ns - started_ns > recorder.stall_ns
-                and now_ns - self._sampled_ns >= SAMPLE_EVERY_NS
-            ):
-                self._sampled_ns = now_ns
+            if now_ns - started_ns > recorder.stall_ns:
                 self._sample(started_ns, now_ns)
-        for request in list(recorder.requests.values()):
-            request.note_name()
+        if recorder.requests:
+            tell_names(recorder)
         if now_ns >= self._next_scan_ns:
             self._scan(now_ns)
 
@@ -92,7 +93,7 @@ class Watchdog:
         thread_id = getattr(self._loop(), "_thread_id", None) or self._thread_id
         frame = sys._current_frames().get(thread_id)
         found = locate(frame)
-        if found is None or self._recorder.started_ns != started_ns:
+        if found is None or self._recorder.last_ns != started_ns:
             return
         file, line, function, above = found
         recorder = self._recorder

@@ -91,9 +91,9 @@ class Dashboard:
         self._inbox = TriggerInbox()
         self.stage: Stage | None = None
         if settings.demo:
-            self.stage = Stage(
-                settings.host, settings.demo_port, ring_dir=settings.ring_dir
-            )
+            # Loopback, wherever the page is shown: the demo app does what it is
+            # told by anyone who reaches it.
+            self.stage = Stage(port=settings.demo_port, ring_dir=settings.ring_dir)
             directory = self.stage.ring_dir
         else:
             directory = settings.ring_dir or default_directory()

@@ -7,8 +7,9 @@ are forgotten. Nothing here knows JSON, sockets or a clock.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -93,6 +94,12 @@ class Journal:
         self._change = Change(strings=[""])
         self._fresh: dict[int, Lane] = {}
         self._all_strings = [""]
+        # As of the last frame: what a snapshot may tell, so that the next frame,
+        # which goes to new viewers as well, tells nothing twice.
+        self._sent_strings = 0
+        self._sent_lanes: dict[int, Lane] = {}
+        self._before: dict[int, Row] = {}
+        """Of each lane the last row that is not kept any more."""
 
     def __repr__(self) -> str:
         return f"<Journal {len(self._lanes)} lanes, {self._kept_rows} rows kept>"
@@ -145,6 +152,8 @@ class Journal:
         self._change = Change()
         change.lanes = list(self._fresh.values())
         self._fresh.clear()
+        self._sent_lanes.update((lane.id, replace(lane)) for lane in change.lanes)
+        self._sent_strings = len(self._all_strings)
         if len(change.rows) > ROWS_PER_FRAME:
             change.rows = self._thin(change.rows)
         self._keep(change.rows, now_ns)
@@ -174,23 +183,18 @@ class Journal:
         ):
             for row in self._kept.popleft():
                 self._kept_rows -= 1
+                self._before[row.lane] = row
                 if row.state == State.GONE:
-                    self._lanes.pop(row.lane, None)
+                    for known in (self._lanes, self._sent_lanes, self._before):
+                        known.pop(row.lane, None)
 
     def snapshot(self) -> Change:
-        """Return everything that a new viewer needs to begin."""
+        """Return everything that a new viewer needs to begin, as of the last frame."""
         kept = [row for rows in self._kept for row in rows]
-        seen = {row.lane for row in kept}
-        # A lane that has been doing one thing since before the oldest row.
-        standing = [
-            lane.open
-            for lane in self._lanes.values()
-            if lane.open is not None and lane.id not in seen
-        ]
         return Change(
-            strings=list(self._all_strings),
-            lanes=list(self._lanes.values()),
-            rows=standing + kept,
+            strings=self._all_strings[: self._sent_strings],
+            lanes=list(self._sent_lanes.values()),
+            rows=[*self._before.values(), *kept],
         )
 
 
@@ -208,7 +212,7 @@ def thin_lane(rows: list[Row], buckets: int) -> list[Row]:
     at = rows[0].t
     best: Row | None = None
     best_ns = -1
-    for row, following in zip(rows, rows[1:], strict=False):
+    for row, following in itertools.pairwise(rows):
         if best is not None and row.t >= at + width:
             result.append(best._replace(t=at))
             at, best, best_ns = row.t, None, -1

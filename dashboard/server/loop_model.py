@@ -55,6 +55,8 @@ class Task:
     queued: set[int] = field(default_factory=set)
     in_thread: set[int] = field(default_factory=set)
     in_process: bool = False
+    serves: int = 0
+    """The request that this task was made for: it ends when the task does."""
 
 
 @dataclass(slots=True)
@@ -140,16 +142,22 @@ class LoopModel:
         for t, u, a, b, tag in RECORD.iter_unpack(data):
             kind = tag & KIND_MASK
             if STEP_FIRST <= kind <= STEP_LAST:
+                if pending and pending[0][1] < t:
+                    self._play_until(t)
                 self._begin(a, t)
                 if pending:
                     self._play()
                 self._end_step(kind, t, u, a)
             elif kind == POLL:
+                if pending and pending[0][1] < t:
+                    self._play_until(t)
                 self._begin_poll(t)
                 if pending:
                     self._play()
                 self._end_poll(t, u)
             elif kind == CALL:
+                if pending and pending[0][1] < t:
+                    self._play_until(t)
                 self._begin(-a, t, b)
                 if pending:
                     self._play()
@@ -170,7 +178,7 @@ class LoopModel:
                     self._begin(owner, began)
                     self._begun_early = True
                     self._play()
-            elif not owner:
+            elif not owner and self._adopted is None:
                 # A poll has its record when it ends; until then the header tells.
                 self._begin_poll(self.end_ns)
                 self._play()
@@ -184,6 +192,16 @@ class LoopModel:
                 handle(self, t, u, a, b)
         self._pending.clear()
 
+    def _play_until(self, t: int) -> None:
+        """Play what happened before a step, and not during it.
+
+        A task may be made before its loop runs, a thread end while nobody runs.
+        """
+        inside = [event for event in self._pending if event[1] >= t]
+        self._pending[:] = [event for event in self._pending if event[1] < t]
+        self._play()
+        self._pending[:] = inside
+
     # -------------------------------------------------------------- loop's lane
 
     def _begin(self, owner: int, t: int, request_no: int = 0) -> None:
@@ -191,6 +209,9 @@ class LoopModel:
             if self.running_owner == owner:
                 return
             self._begun_early = False
+        if self.running_owner:
+            # A step whose end has no record.
+            self.stalls.ended(self, self.running_since, t)
         if t > self.end_ns and not self.polling:
             # uvloop does not show its polls: what no step fills was one.
             self.journal.row(self._lane, self.end_ns, State.IDLE)
@@ -207,7 +228,7 @@ class LoopModel:
             if task.request is not None:
                 who = task.request.id
                 # The server's own task serves it: its name would be uvicorn's.
-                name = task.request.label if task.request.route else name
+                name = task.request.label if task.request.named else name
         else:
             name = self._callback_name(-owner)
             request = self._call_request = self._open_requests.get(request_no)
@@ -229,8 +250,14 @@ class LoopModel:
             )
 
     def _end_step(self, kind: int, t: int, u: int, no: int) -> None:
-        task = self.tasks[no]
-        if kind == Kind.STEP_WAITING:
+        task = self.tasks.get(no)
+        if task is None:
+            # Destroyed meanwhile, or so its records say.
+            pass
+        elif kind == Kind.STEP_WAITING:
+            if task.state == State.WAITING:
+                # It cannot have: what its records left out is put right.
+                self._set(task, State.RUNNING, t)
             task.reason = task.where = ""
             task.deadline_ns = 0
             self._set(task, self._waiting_state(task), u)
@@ -258,13 +285,17 @@ class LoopModel:
         if not self.polling:
             self.journal.row(self._lane, t, State.IDLE)
             self.polling = True
+            if self.running_owner:
+                self.stalls.ended(self, self.running_since, t)
             self.running_owner = 0
-            self._suspend_adopted(t)
+        self._suspend_adopted(t)
 
     def _suspend_adopted(self, t: int) -> None:
         """End the step in which recording began: its own end has no record."""
         task, self._adopted = self._adopted, None
-        if task is not None and task.state == State.RUNNING and task.no in self.tasks:
+        if task is None or self.tasks.get(task.no) is not task:
+            return
+        if task.state == State.RUNNING:
             self._set(task, self._waiting_state(task), t)
 
     def _end_poll(self, t: int, u: int) -> None:
@@ -325,6 +356,9 @@ class LoopModel:
         return task
 
     def _add(self, task: Task, t: int) -> None:
+        if task.no in self.tasks:
+            # Its number was heard before its birth: begin again with what is known.
+            self._forget(self.tasks[task.no], t)
         self.tasks[task.no] = task
         if task.state == State.WAITING:
             self._count_wait(task.reason, 1)
@@ -340,9 +374,11 @@ class LoopModel:
         task.lane = self.journal.add_lane(
             LaneKind.TASK, loop=self.number, label=task.name, t=task.born_ns
         )
-        self.journal.row(task.lane, task.born_ns, State.READY)
-        if task.state == State.RUNNING:
-            self.journal.row(task.lane, task.since_ns, State.RUNNING)
+        if task.since_ns > task.born_ns:
+            self.journal.row(task.lane, task.born_ns, State.READY)
+        self.journal.row(
+            task.lane, task.since_ns, task.state, self._info(task, task.state)
+        )
 
     def _forget(self, task: Task, t: int) -> None:
         del self.tasks[task.no]
@@ -353,6 +389,8 @@ class LoopModel:
                 self._calls[call].task = None
         if task.request is not None:
             self.requests.leave(task.request, task.state, t)
+            if task.serves:
+                self._on_request_end(t, 0, task.serves, 0)
         else:
             self.journal.row(task.lane, t, State.GONE)
 
@@ -365,6 +403,7 @@ class LoopModel:
         state = (State.WAITING, State.READY, State.RUNNING)[u if 0 <= u < 3 else 0]
         task = Task(a, self._name(b), t, state, t)
         self._add(task, t)
+        self._draw_task(task)
         if state == State.RUNNING:
             self._adopted = task
 
@@ -378,10 +417,6 @@ class LoopModel:
             if due < t:
                 self._set(task, State.DUE, due)
         task.in_process = False
-        for call in task.queued:
-            # Cancelled before a thread was free.
-            self._calls.pop(call, None)
-        task.queued.clear()
         self._set(task, State.READY, t)
 
     def _on_due(self, t: int, u: int, a: int, b: int) -> None:
@@ -484,6 +519,8 @@ class LoopModel:
         self._spans[a] = u & 0xFFFFFFFFFFFFFFFF
 
     def _on_request(self, t: int, u: int, a: int, b: int) -> None:
+        if a in self._open_requests:
+            self._on_request_end(t, 0, a, 0)
         task = self.tasks.get(b)
         began = task.born_ns if task is not None and u else t
         request = self.requests.begin(
@@ -500,6 +537,7 @@ class LoopModel:
             task.lane = 0
         task.request = request
         if u:
+            task.serves = a
             self.requests.enter(request, State.READY, began, 0)
             self.requests.move(
                 request,
@@ -513,14 +551,19 @@ class LoopModel:
 
     def _on_request_name(self, t: int, u: int, a: int, b: int) -> None:
         request = self._open_requests.get(a)
-        if request is not None:
-            method, route = self._fields(b, 2)
-            self.requests.name(request, method, route)
-            if self.running_request() == request.id:
-                self._running_who = request.id
-                self._relabel(request.label)
+        if request is None or not b:
+            return
+        method, route = self._fields(b, 2)
+        if (method, route) == (request.method, request.route) and request.named:
+            return
+        request.named = True
+        self.requests.name(request, method, route)
+        if self.running_request() == request.id:
+            self._running_who = request.id
+            self._relabel(request.label)
 
     def _on_answered(self, t: int, u: int, a: int, b: int) -> None:
+        self._on_request_name(t, u, a, b)
         request = self._open_requests.get(a)
         if request is not None and not request.answered_ns:
             self.requests.answer(request, t, u)
@@ -555,6 +598,7 @@ class LoopModel:
         self._calls.clear()
         for lane in (self._lane, *self._thread_lanes.values()):
             self.journal.row(lane, self.end_ns, State.LOST)
+        self.stalls.break_off(self)
         self.running_owner = 0
         self.polling = self._begun_early = False
 
@@ -568,6 +612,7 @@ class LoopModel:
         for lane in (self._lane, *self._thread_lanes.values()):
             self.journal.row(lane, now_ns, State.GONE)
         self.stalls.ended(self, self.running_since, now_ns)
+        self.stalls.break_off(self)
         self.running_owner = 0
         self.polling = True
 

@@ -94,7 +94,7 @@ class Follower:
 
     def _scan(self) -> None:
         try:
-            found = {path for path in self.directory.glob(f"*{SUFFIX}")}
+            found = set(self.directory.glob(f"*{SUFFIX}"))
         except OSError:
             found = set()
         for path in sorted(found - self._followed.keys() - self._refused.keys()):

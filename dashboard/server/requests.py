@@ -25,6 +25,7 @@ PRECEDENCE = (
     State.PROCESS,
     State.THREAD_QUEUE,
     State.WAITING,
+    State.LOST,
 )
 
 #: Where an instant in a state is counted. *Due* is ready that the loop has not
@@ -71,6 +72,8 @@ class Request:
     scenario: str = ""
     sent: bool = False
     """Whether we know when it was sent, so that `outside` is a number."""
+    named: bool = False
+    """Whether its route is known from the app itself, not only from who sent it."""
     status: int = 0
     state: int = State.OUTSIDE
     since_ns: int = 0
@@ -139,6 +142,11 @@ class Requests:
         self._lanes_left = min(LANES_AT_ONCE, self._lanes_left + LANES_PER_FRAME)
         return fresh
 
+    def told(self) -> list[Request]:
+        """Return the finished ones that were in a frame already."""
+        finished = list(self.finished)
+        return finished[: max(0, len(finished) - len(self.fresh))]
+
     # ------------------------------------------------ told by whoever sent them
 
     def sent(
@@ -170,7 +178,10 @@ class Requests:
         """A loop begins to serve a request, which may be one that we sent."""
         request = self._outside.pop(span, None) if span is not None else None
         if request is None:
-            return self._new(t, loop)
+            request = self._new(t, loop)
+            # Nobody sent it, so it was never outside; its tasks say better at once.
+            request.state = State.LOST
+            return request
         self._account(request, max(t, request.begun_ns))
         request.loop = loop
         self._journal.rename_lane(request.lane, request.label, loop)
@@ -191,9 +202,7 @@ class Requests:
         request.counts[state] -= 1
         self._settle(request, t, state, 0)
 
-    def move(
-        self, request: Request, old: int, new: int, t: int, info: int
-    ) -> None:
+    def move(self, request: Request, old: int, new: int, t: int, info: int) -> None:
         """One of its tasks goes from one state to another."""
         request.counts[old] -= 1
         request.counts[new] += 1

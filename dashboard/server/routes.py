@@ -11,6 +11,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import anyio
 from fastapi import APIRouter, Body, Header, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.templating import Jinja2Templates
@@ -80,10 +81,15 @@ async def events(
     request: Request, last_event_id: Annotated[str | None, Header()] = None
 ) -> EventSourceResponse:
     """Stream `hello` and then a `frame` 30 times a second (ARCHITECTURE.md)."""
+    # The library sets it when the server is told to stop: then the stream ends by
+    # itself, where a cancelled one would be reported as an incomplete answer.
+    ending = anyio.Event()
     return EventSourceResponse(
-        _dashboard(request).stream.watch(last_event_id),
+        _dashboard(request).stream.watch(last_event_id, is_over=ending.is_set),
         sep="\n",
         send_timeout=SEND_TIMEOUT_S,
+        shutdown_event=ending,
+        shutdown_grace_period=0.5,
     )
 
 
@@ -149,7 +155,9 @@ async def trigger(
     """Send `count` real requests to the demo app, all at once."""
     given = {} if params is None else params
     if not isinstance(given, dict):
-        raise BadParameter(f"params must be an object of names and numbers, got {given!r}")
+        raise BadParameter(
+            f"params must be an object of names and numbers, got {given!r}"
+        )
     batch = _dashboard(request).triggers.fire(scenario_id, count, given)
     return {"batch": batch}
 

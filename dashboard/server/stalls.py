@@ -102,6 +102,13 @@ class Stalls:
         stall = self._note(loop, since_ns, end_ns)
         stall.over = True
 
+    def break_off(self, loop: LoopModel) -> None:
+        """Nothing more will be told of the step in progress: what we know is all."""
+        stall = self.current(loop)
+        if stall is not None:
+            stall.over = True
+            self.changed[stall.id] = stall
+
     def sample(self, loop: LoopModel, step_ns: int, t: int, place: Place) -> None:
         """The watchdog saw the step that began at `step_ns` at a line."""
         stall = self._last.get(loop.number)

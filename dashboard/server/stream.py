@@ -1,8 +1,8 @@
 """Send frames to every viewer: encoded once, snapshot first, bounded for the slow.
 
 A viewer that does not keep up loses its queue, is told how many frames that were,
-and begins again from a snapshot; nobody else notices. Streams end by cancellation
-(the viewer left, the server stops), never by a flag.
+and begins again from a snapshot; nobody else notices. A stream ends by cancellation
+when its viewer leaves, and by itself when the server stops.
 """
 
 from __future__ import annotations
@@ -85,13 +85,21 @@ class Stream:
         for viewer in self.viewers:
             viewer.put(data)
 
-    async def watch(self, last_event_id: str | None = None) -> AsyncIterator[bytes]:
-        """Yield events for one viewer until it is cancelled."""
+    async def watch(
+        self,
+        last_event_id: str | None = None,
+        *,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> AsyncIterator[bytes]:
+        """Yield events for one viewer until it is cancelled, or `is_over`.
+
+        Frames keep coming, so the question is asked 30 times a second.
+        """
         viewer = Viewer()
         for data in self._greet(viewer, last_event_id):
             yield data
         try:
-            while True:
+            while not is_over():
                 if viewer.overrun:
                     viewer.overrun = False
                     skipped, viewer.skipped = viewer.skipped, 0
@@ -153,7 +161,9 @@ class Stream:
             self._snapshot = (self.seq, data)
         return data
 
-    def _missing_since(self, last_event_id: str | None) -> list[tuple[int, bytes]] | None:
+    def _missing_since(
+        self, last_event_id: str | None
+    ) -> list[tuple[int, bytes]] | None:
         """Return the frames after an id of this run, or None if they are not kept."""
         run, _, seq = (last_event_id or "").partition("-")
         if run != self.run or not (seq.isascii() and seq.isdigit()):

@@ -6,6 +6,7 @@ the session's origin, so that a browser's numbers hold them exactly.
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -59,13 +60,13 @@ def describe_snapshot(
     """Return a frame that holds everything a new viewer needs."""
     origin = session.origin_ns
     change = session.journal.snapshot()
-    recent = list(session.requests.finished)[-RECENT_REQUESTS:]
+    told = session.requests.told()[-RECENT_REQUESTS:]
     return {
         **_head(session, now_ns, seq, notices),
         "strings": change.strings,
         "lanes": [_lane(lane, origin) for lane in change.lanes],
         "rows": _columns(change.rows, origin),
-        "requests": _requests(recent, origin),
+        "requests": _requests(told, origin),
         "stalls": _stalls(list(session.stalls.kept)[-RECENT_STALLS:], origin),
     }
 
@@ -159,7 +160,7 @@ def _columns(rows: list[Row], origin_ns: int) -> dict[str, Any] | None:
         return None
     times = [row.t for row in rows]
     deltas = [0]
-    deltas += [after - before for before, after in zip(times, times[1:], strict=False)]
+    deltas += [after - before for before, after in itertools.pairwise(times)]
     return {
         "t0": times[0] - origin_ns,
         "t": deltas,

@@ -3,20 +3,25 @@
 // What a crowded pixel shows: the one rule by which thousands of slices become a few hundred
 // rectangles. Pure; the work is bounded by pixels, not by slices.
 //
-// A slice at least a pixel wide is itself. Narrower ones share a column, one pixel wide:
+// A slice at least a column wide is itself; a column is the least width that can be seen from afar,
+// a pixel or two. Narrower slices share a column:
 //   1. any stall in it: the whole column is blocked, however much else is there;
 //   2. else its ground is the state that took most of the time, runs aside;
-//   3. and if anything ran in it, a green tick rises as high as the share of the pixel that ran, but
+//   3. and if anything ran in it, a green tick rises as high as the share of the column that ran, but
 //      never lower than can be seen; on the loop's lane lower for its housekeeping than for a request.
 
 import { BLOCK } from "../model/columns.js";
 import { BLOCKED, GONE, RUNNING, STATES } from "../wire.js";
 
-const WIDE_PX = 1;
 
-/** @typedef {{served: number, own: number}} Ticks least height of a tick, for a request and without */
+/**
+ * @typedef {{served: number, own: number}} Ticks least height of a tick, for a request and without
+ * @typedef {{columnPx: number, ticks: Ticks}} Look
+ */
 /** @type {Ticks} */
 export const PLAIN_TICKS = Object.freeze({ served: 0.6, own: 0.6 });
+/** @type {Look} */
+const PLAIN_LOOK = Object.freeze({ columnPx: 1, ticks: PLAIN_TICKS });
 /** @type {Ticks} */
 export const LOOP_TICKS = Object.freeze({ served: 0.7, own: 0.3 });
 
@@ -24,7 +29,7 @@ export const LOOP_TICKS = Object.freeze({ served: 0.7, own: 0.3 });
  * @typedef {object} Pen
  * @property {(state: number, leftPx: number, rightPx: number, i: number) => void} slice
  * @property {(state: number, leftPx: number, tick: number) => void} column tick: height of the run in
- *   it, 0 to 1
+ *   it, 0 to 1; columns come from left to right
  */
 
 /**
@@ -33,11 +38,12 @@ export const LOOP_TICKS = Object.freeze({ served: 0.7, own: 0.3 });
  * @param {number} nowNs end of the open span
  * @param {number} stallNs
  * @param {Pen} pen
- * @param {Ticks} [least]
+ * @param {Look} [look]
  */
-export function resolve(spans, scale, nowNs, stallNs, pen, least = PLAIN_TICKS) {
+export function resolve(spans, scale, nowNs, stallNs, pen, look = PLAIN_LOOK) {
+  const { columnPx } = look;
   const lastNs = Math.min(scale.endNs, nowNs);
-  const column = new Column(scale.nsPerPx, stallNs, pen, least);
+  const column = new Column(scale.nsPerPx * columnPx, stallNs, pen, look);
   let i = spans.firstEndingAfter(scale.startNs);
   while (i < spans.count) {
     const startNs = spans.startNs(i);
@@ -45,7 +51,7 @@ export function resolve(spans, scale, nowNs, stallNs, pen, least = PLAIN_TICKS) 
     const endNs = Math.min(spans.endNs(i, nowNs), nowNs);
     const state = spans.state(i);
     const lengthNs = endNs - startNs;
-    if (lengthNs >= WIDE_PX * scale.nsPerPx) {
+    if (lengthNs >= columnPx * scale.nsPerPx) {
       const freePx = column.end(state);
       const leftPx = Math.max(scale.toPx(startNs), freePx, scale.leftPx);
       const rightPx = Math.min(scale.toPx(endNs), scale.rightPx);
@@ -55,8 +61,10 @@ export function resolve(spans, scale, nowNs, stallNs, pen, least = PLAIN_TICKS) 
       continue;
     }
     if (startNs >= column.endNs) {
-      const leftPx = Math.max(Math.floor(scale.toPx(startNs)), Math.floor(scale.leftPx));
-      column.begin(leftPx, scale.toNs(leftPx + 1));
+      // Columns are stretches of time, not of the screen: scrolling moves them and never mixes them.
+      const columnNs = scale.nsPerPx * columnPx;
+      const beginNs = Math.floor(Math.max(startNs, scale.startNs) / columnNs) * columnNs;
+      column.begin(Math.round(scale.toPx(beginNs)), beginNs + columnNs);
     }
     if (spans.isWholeBlock(i) && spans.startNs(i + BLOCK) <= Math.min(column.endNs, nowNs)) {
       column.addBlock(spans, i);
@@ -73,7 +81,8 @@ export function resolve(spans, scale, nowNs, stallNs, pen, least = PLAIN_TICKS) 
 const sumsNs = new Float64Array(STATES.length);
 
 class Column {
-  #nsPerPx;
+  #columnNs;
+  #columnPx;
   #stallNs;
   #pen;
   #least;
@@ -81,15 +90,16 @@ class Column {
   #leftPx = NaN;
   #isBlocked = false;
   #first = GONE;
-  /** What the lane was in before this column: it has the rest of the pixel. */
+  /** What the lane was in before this column: it has the rest of it. */
   #before = GONE;
   endNs = -Infinity;
 
-  constructor(nsPerPx, stallNs, pen, least) {
-    this.#nsPerPx = nsPerPx;
+  constructor(columnNs, stallNs, pen, { columnPx, ticks }) {
+    this.#columnNs = columnNs;
+    this.#columnPx = columnPx;
     this.#stallNs = stallNs;
     this.#pen = pen;
-    this.#least = least;
+    this.#least = ticks;
     sumsNs.fill(0);
   }
 
@@ -117,7 +127,7 @@ class Column {
    * @returns {number} the first pixel that is free for it
    */
   end(next) {
-    const freePx = this.#leftPx + 1;
+    const freePx = this.#leftPx + this.#columnPx;
     if (!Number.isNaN(this.#leftPx)) this.#draw();
     this.#before = next;
     this.#leftPx = NaN;
@@ -150,8 +160,8 @@ class Column {
   #tick(ground) {
     const ranNs = sumsNs[RUNNING];
     if (ranNs === 0 || ground === RUNNING) return 0;
-    // At the edge of a life the pixel is not full: then the share is of what there is.
-    let wholeNs = this.#nsPerPx;
+    // At the edge of a life the column is not full: then the share is of what there is.
+    let wholeNs = this.#columnNs;
     if (this.#before === GONE) wholeNs = sumsNs.reduce((sum, ns) => sum + ns, 0);
     const least = this.#isServed ? this.#least.served : this.#least.own;
     return Math.min(Math.max(ranNs / wholeNs, least), 1);

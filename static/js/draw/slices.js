@@ -3,11 +3,18 @@
 // One lane's slices: reads columns, writes pixels, keeps nothing.
 
 import { BLOCKED, IDLE, RUNNING } from "../wire.js";
+import { ColumnRuns } from "./column-runs.js";
 import { resolve } from "./detail-level.js";
 
 /** A label needs this much air on either side. */
 const LABEL_PAD_PX = 8;
+const MIN_TICK_ROW_PX = 8;
+/** A hundred low rows have as many pixels as ten tall ones have room for: each may be coarser. */
+const LOW_ROW_FACTOR = 3;
 const MIN_LABEL_PITCH_PX = 17;
+
+// One for all lanes, emptied for each: no memory is taken while drawing.
+const gathered = new ColumnRuns();
 
 /**
  * @typedef {{topPx: number, heightPx: number, pitchPx: number}} Box
@@ -18,47 +25,51 @@ const MIN_LABEL_PITCH_PX = 17;
  */
 
 /**
+ * Wide slices are painted as they come; columns are gathered, merged with equal neighbours, and
+ * painted state by state, because changing the paint costs more than painting.
  * @param {CanvasRenderingContext2D} ctx
  * @param {import("../model/columns.js").Spans} spans
  * @param {import("../view/scale.js").Scale} scale
  * @param {Box} row
  * @param {readonly (string | CanvasPattern)[]} fills
  * @param {{nowNs: number, stallNs: number, columnPx: number, showsIdle: boolean, ticks: import("./detail-level.js").Ticks}} at
- *   columnPx: a lonely pixel is drawn this wide, or nobody in the room would see it
  * @param {{wide: Wide[], stalls: {leftPx: number, rightPx: number}[]}} [found] wide slices in which a
  *   label may fit, and stalls, for whoever draws on
  */
 export function drawSlices(ctx, spans, scale, row, fills, at, found) {
+  const isLow = row.heightPx < MIN_TICK_ROW_PX;
+  const columnPx = isLow ? at.columnPx * LOW_ROW_FACTOR : at.columnPx;
+  const paints = (state) => state !== IDLE || at.showsIdle;
   let painted = -1;
-  const paint = (state) => {
-    if (state === painted) return;
-    painted = state;
-    ctx.fillStyle = fills[state];
-  };
+  gathered.clear();
   const pen = {
     slice(state, leftPx, rightPx, i) {
-      if (state === IDLE && !at.showsIdle) return;
-      paint(state);
+      if (!paints(state)) return;
+      if (state !== painted) ctx.fillStyle = fills[state];
+      painted = state;
       const left = Math.round(leftPx);
-      const width = Math.max(Math.round(rightPx) - left, at.columnPx);
+      const width = Math.max(Math.round(rightPx) - left, 1);
       ctx.fillRect(left, row.topPx, width, row.heightPx);
       if (!found) return;
       if (state === BLOCKED) found.stalls.push({ leftPx, rightPx });
       if (width > 3 * LABEL_PAD_PX && state !== IDLE) found.wide.push({ state, leftPx, rightPx, i });
     },
-    column(state, leftPx, runShare) {
-      if (state !== IDLE || at.showsIdle) {
-        paint(state);
-        ctx.fillRect(leftPx, row.topPx, at.columnPx, row.heightPx);
-      }
-      if (state === BLOCKED) found?.stalls.push({ leftPx, rightPx: leftPx + 1 });
-      if (!runShare) return;
-      paint(RUNNING);
-      const tickPx = Math.max(Math.round(row.heightPx * runShare), 1);
-      ctx.fillRect(leftPx, row.topPx + row.heightPx - tickPx, at.columnPx, tickPx);
+    column(state, leftPx, tick) {
+      const rightPx = Math.min(leftPx + columnPx, scale.toPx(at.nowNs) + at.columnPx);
+      // In a row too low for a tick the state with the larger part has the column.
+      const shown = isLow && tick > 0.5 ? RUNNING : state;
+      if (paints(shown)) gathered.add(shown, leftPx, rightPx, row.heightPx);
+      if (tick && !isLow) gathered.addTick(leftPx, rightPx, stepped(row.heightPx * tick));
+      if (state === BLOCKED) found?.stalls.push({ leftPx, rightPx });
     },
   };
-  resolve(spans, scale, at.nowNs, at.stallNs, pen, at.ticks);
+  resolve(spans, scale, at.nowNs, at.stallNs, pen, { columnPx, ticks: at.ticks });
+  gathered.paint(ctx, row, fills);
+}
+
+/** Even heights only: neighbours then are equal more often, and become one rectangle. */
+function stepped(px) {
+  return Math.max(Math.round(px / 2) * 2, 2);
 }
 
 /**

@@ -87,7 +87,9 @@ export class TimelineView {
     const viewport = this.#viewport;
     const widthPx = size.widthPx - palette.gutterPx;
     const leftNs = viewport.leftNs(nowNs);
-    this.#scale = new Scale(leftNs, viewport.rangeNs, palette.gutterPx, widthPx).snapped();
+    this.#scale = new Scale(leftNs, viewport.rangeNs, palette.gutterPx, widthPx).snapped(
+      palette.sizes.columnPx,
+    );
     this.#nowNs = viewport.momentNs(nowNs);
     movePatterns(palette.patterns, palette.gutterPx - (this.#scale.startNs / this.#scale.nsPerPx));
     const { scrollPx, showsTasks, selection, isLive, pointer } = viewport;

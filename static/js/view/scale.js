@@ -39,11 +39,13 @@ export class Scale {
   }
 
   /**
-   * The same scale moved by less than a pixel, to whole pixels since zero: while the picture
-   * scrolls, the same slices then share a pixel from frame to frame, and nothing flickers.
+   * The same scale moved by less than a column, to whole columns since zero: while the picture
+   * scrolls, the same slices then share a column from frame to frame, and nothing flickers.
+   * @param {number} columnPx
    */
-  snapped() {
-    const startNs = Math.floor(this.startNs / this.nsPerPx) * this.nsPerPx;
+  snapped(columnPx) {
+    const columnNs = this.nsPerPx * columnPx;
+    const startNs = Math.floor(this.startNs / columnNs) * columnNs;
     return new Scale(startNs, this.widthPx * this.nsPerPx, this.leftPx, this.widthPx);
   }
 }

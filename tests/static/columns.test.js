@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { BLOCK, Spans } from "../../static/js/model/columns.js";
+import { IDLE, READY, RUNNING, STATES, WAITING } from "../../static/js/wire.js";
+import { seeded, spansOf } from "./support.js";
+
+test("a span ends where the next one begins, and the last one now", () => {
+  const spans = spansOf([10, READY], [20, RUNNING]);
+
+  assert.equal(spans.endNs(0, 99), 20);
+  assert.equal(spans.endNs(1, 99), 99);
+});
+
+test("a row at the time of the open span corrects that span", () => {
+  const spans = spansOf([10, WAITING], [10, READY]);
+
+  assert.equal(spans.count, 1);
+  assert.equal(spans.state(0), READY);
+});
+
+test("a row that comes before the open span is refused, with both times", () => {
+  const spans = spansOf([10, WAITING]);
+
+  assert.throws(() => spans.push(9, READY, 0, 0), /at 9 ns comes after one at 10 ns/);
+});
+
+test("a full ring forgets the oldest spans and keeps the order of the others", () => {
+  const spans = new Spans(BLOCK);
+  for (let t = 0; t < 3 * BLOCK + 7; t += 1) spans.push(t, t % 2 ? RUNNING : IDLE, t, 0);
+
+  assert.equal(spans.count, BLOCK);
+  for (let i = 0; i < spans.count; i += 1) {
+    assert.equal(spans.startNs(i), 2 * BLOCK + 7 + i);
+    assert.equal(spans.info(i), spans.startNs(i));
+  }
+});
+
+test("a limit that a ring cannot have is refused", () => {
+  assert.throws(() => new Spans(100), /power of two of at least 64, got 100/);
+});
+
+test("bisection finds the same span as a walk, before, in and after all of them", () => {
+  const random = seeded(7);
+  const spans = new Spans();
+  let t = 0;
+  for (let i = 0; i < 500; i += 1) spans.push((t += 1 + Math.floor(random() * 9)), RUNNING, 0, 0);
+  const walk = (ns) => {
+    for (let i = 0; i < spans.count; i += 1) if (spans.endNs(i, Infinity) > ns) return i;
+    return spans.count - 1;
+  };
+
+  for (let ns = -5; ns < t + 5; ns += 3) assert.equal(spans.firstEndingAfter(ns), walk(ns));
+});
+
+test("what ended before the kept time is dropped, the span that holds it stays", () => {
+  const spans = spansOf([0, IDLE], [10, RUNNING], [20, IDLE], [30, RUNNING]);
+  spans.dropBefore(25);
+
+  assert.equal(spans.count, 2);
+  assert.equal(spans.startNs(0), 20);
+});
+
+test("a block's sums equal a walk over its spans, after growth, wrapping and dropping", () => {
+  const random = seeded(11);
+  const spans = new Spans(4 * BLOCK);
+  let t = 0;
+  let checked = 0;
+  for (let n = 0; n < 20 * BLOCK; n += 1) {
+    spans.push((t += 1 + Math.floor(random() * 50)), 1 + Math.floor(random() * 5), 0, 0);
+    if (n % 300 === 299) spans.dropBefore(t - 900);
+    if (n % 97) continue;
+    for (let i = 0; i < spans.count; i += 1) {
+      if (!spans.isWholeBlock(i)) continue;
+      checked += 1;
+      const sums = new Array(STATES.length).fill(0);
+      let longest = 0;
+      for (let k = i; k < i + BLOCK; k += 1) {
+        const length = spans.endNs(k, t) - spans.startNs(k);
+        sums[spans.state(k)] += length;
+        if (spans.state(k) === RUNNING) longest = Math.max(longest, length);
+      }
+      sums.forEach((sum, state) => assert.equal(spans.blockSumNs(i, state), sum));
+      assert.equal(spans.blockLongestRunNs(i), longest);
+    }
+  }
+  assert.ok(checked > 10);
+});

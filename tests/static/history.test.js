@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { History } from "../../static/js/model/history.js";
+import { momentAt } from "../../static/js/model/moment.js";
+import * as wire from "../../static/js/wire.js";
+import { frameOf, helloOf } from "./support.js";
+
+const LANES = [
+  [1, wire.LOOP_LANE, 1, 1, 0, 0],
+  [2, wire.REQUEST_LANE, 1, 2, 7, 100],
+];
+const STRINGS = ["", "the loop", "GET /slow", "sleep\tapp.py:31 in slow"];
+
+function rows(...list) {
+  let before = list[0][0];
+  const t = list.map(([at]) => {
+    const delta = at - before;
+    before = at;
+    return delta;
+  });
+  const column = (k) => list.map((row) => row[k] ?? 0);
+  return { t0: list[0][0], t, lane: column(1), state: column(2), info: column(3), who: column(4) };
+}
+
+function started() {
+  const history = new History();
+  history.begin(helloOf({ snapshot: frameOf({ strings: STRINGS, lanes: LANES }) }));
+  return history;
+}
+
+test("rows tile a lane's life without gap or overlap", () => {
+  const history = started();
+  history.apply(
+    frameOf({
+      t_ns: 900,
+      rows: rows([100, 2, wire.OUTSIDE], [150, 2, wire.RUNNING], [300, 2, wire.WAITING, 3], [800, 2, wire.GONE]),
+    }),
+  );
+  const { spans, endNs } = history.lanes.get(2);
+  const starts = [0, 1, 2, 3].map((i) => spans.startNs(i));
+
+  assert.deepEqual(starts, [100, 150, 300, 800]);
+  [0, 1, 2].forEach((i) => assert.equal(spans.endNs(i, 900), starts[i + 1]));
+  assert.equal(endNs, 800);
+});
+
+test("rows of different lanes need not come in time order", () => {
+  const history = started();
+  history.apply(frameOf({ rows: rows([500, 1, wire.RUNNING], [100, 2, wire.OUTSIDE], [510, 1, wire.IDLE]) }));
+
+  assert.equal(history.lanes.get(1).spans.startNs(1), 510);
+  assert.equal(history.lanes.get(2).spans.startNs(0), 100);
+});
+
+test("a lane that is announced again takes its new name and keeps its rows", () => {
+  const history = started();
+  history.apply(frameOf({ rows: rows([100, 2, wire.OUTSIDE]) }));
+  history.apply(frameOf({ strings: ["GET /fast"], lanes: [[2, wire.REQUEST_LANE, 1, 4, 7, 100]] }));
+
+  assert.equal(history.lanes.get(2).label, "GET /fast");
+  assert.equal(history.lanes.get(2).spans.count, 1);
+  assert.equal(history.lanes.all.length, 2);
+});
+
+test("a new snapshot replaces everything, a resumed stream keeps everything", () => {
+  const history = started();
+  history.begin(helloOf({ resumed: true }));
+  assert.equal(history.lanes.all.length, 2);
+
+  history.begin(helloOf({ run: "two", snapshot: frameOf({ strings: [""], lanes: [] }) }));
+  assert.equal(history.lanes.all.length, 0);
+  assert.deepEqual(history.strings, [""]);
+});
+
+test("lanes and rows older than the server keeps are forgotten", () => {
+  const history = started();
+  history.apply(frameOf({ t_ns: 1e9, rows: rows([100, 2, wire.WAITING], [200, 2, wire.GONE], [300, 1, wire.IDLE], [400, 1, wire.RUNNING]) }));
+  history.apply(frameOf({ t_ns: 70e9 }));
+
+  assert.equal(history.lanes.get(2), undefined);
+  assert.equal(history.lanes.get(1).spans.count, 1, "what the loop does now is never forgotten");
+});
+
+test("the boxes of a past moment show what was so then", () => {
+  const history = started();
+  history.apply(
+    frameOf({
+      t_ns: 900,
+      rows: rows(
+        [100, 2, wire.OUTSIDE],
+        [150, 2, wire.READY],
+        [160, 2, wire.RUNNING],
+        [160, 1, wire.RUNNING, 2, 7],
+        [300, 1, wire.IDLE],
+        [300, 2, wire.WAITING, 3],
+        [600, 2, wire.DUE],
+      ),
+    }),
+  );
+  const at = (ns) => momentAt(history.lanes, (i) => history.text(i), 1, ns);
+
+  assert.equal(at(120).door.length, 1);
+  assert.equal(at(155).ready.length, 1);
+  assert.equal(at(200).running.request, 7);
+  assert.equal(at(200).running.lengthNs, 40);
+  assert.deepEqual(at(400).waiting.map(({ reason, due }) => [reason, due]), [["sleep", 0]]);
+  assert.deepEqual(at(700).waiting.map(({ reason, due }) => [reason, due]), [["sleep", 1]]);
+});

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { stepFor, ticks } from "../../static/js/draw/axis.js";
+import * as format from "../../static/js/format.js";
+import { shares, splitInWords } from "../../static/js/model/requests.js";
+import { tokens } from "../../static/js/ui/code.js";
+import { verdictOf } from "../../static/js/ui/findings.js";
+import { lampOf, worstLoop } from "../../static/js/ui/status.js";
+import { Scale } from "../../static/js/view/scale.js";
+import { readInfo } from "../../static/js/wire.js";
+
+const plain = (text) => text.replaceAll(format.NBSP, " ");
+
+test("durations are told in the largest unit with three digits", () => {
+  const told = [0, 999, 1500, 40_000, 2.5e6, 480e6, 999.6e6, 1.24e9, 12.34e9, 72e9, 3720e9];
+
+  assert.deepEqual(told.map((ns) => plain(format.formatDuration(ns))), [
+    "0 ns", "999 ns", "1.50 µs", "40.0 µs", "2.50 ms", "480 ms", "1.00 s", "1.24 s", "12.3 s",
+    "1 min 12 s", "1 h 2 min",
+  ]);
+});
+
+test("a number never parts from its unit at the end of a line", () => {
+  assert.ok(!/ /.test(format.formatDuration(1.24e9) + format.formatPercent(0.5)));
+});
+
+test("counts, shares and places are short", () => {
+  assert.equal(format.countOf(1, "request"), "1 request");
+  assert.equal(format.countOf(1214, "request"), "1,214 requests");
+  assert.equal(plain(format.formatPercent(0.006, 1)), "0.6 %");
+  assert.equal(format.formatPlace({ file: "/srv/app/reports.py", line: 41, function: "f" }), "reports.py:41");
+  assert.equal(format.formatLane(212, "GET /slow"), "#212 /slow");
+  assert.equal(format.formatLane(3, "POST /orders"), "#3 POST /orders");
+});
+
+test("an info tells what and where", () => {
+  assert.deepEqual(readInfo("sleep\tapp.py:31 in slow"), { what: "sleep", place: "app.py:31 in slow" });
+  assert.deepEqual(readInfo("sleep"), { what: "sleep", place: "" });
+});
+
+test("steps of the axis are round and leave room for their labels", () => {
+  for (let nsPerPx = 1; nsPerPx < 5e9; nsPerPx *= 1.7) {
+    const step = stepFor(nsPerPx);
+    assert.ok(step / nsPerPx >= 95, `${step} at ${nsPerPx}`);
+  }
+  assert.equal(stepFor(10e9 / 800), 2e9);
+});
+
+test("the axis counts from now, and finely divided from its first tick", () => {
+  const coarse = ticks(new Scale(90e9, 10e9, 0, 800), 100e9, "now").map(({ label }) => plain(label));
+  const fine = ticks(new Scale(90e9, 1e6, 0, 800), 100e9, "now").map(({ label }) => plain(label));
+
+  assert.deepEqual(coarse, ["−10 s", "−8 s", "−6 s", "−4 s", "−2 s", "now"]);
+  assert.equal(fine[0], "−10.000000 s");
+  assert.equal(fine[1], "+200 µs");
+});
+
+test("the shares of a split add up to one, unknown parts left out", () => {
+  const split = { outside_ms: null, running_ms: 2, ready_ms: 480, waiting_ms: 0, thread_queue_ms: 0, thread_ms: 0, process_ms: 0 };
+  const parts = shares(split);
+
+  assert.equal(parts.reduce((sum, { share }) => sum + share, 0), 1);
+  assert.equal(plain(splitInWords(split)), "480 ms waiting for its turn, 2.00 ms of its code");
+});
+
+test("a stall is told with its line, its length and its victims", () => {
+  const stall = {
+    id: 1, loop: 1, start_ns: 0, duration_ms: 1240, over: true,
+    culprit: { file: "reports.py", line: 41, function: "build" },
+    victims: { count: 14, delay_ms: 9200 },
+  };
+  const told = ({ title, body }) => plain(title + ". " + body.map((x) => x.strong ?? x).join(""));
+
+  assert.equal(told(verdictOf(stall)), "reports.py:41 held the loop for 1.24 s. It delayed 14 requests by 9.20 s together.");
+  assert.match(told(verdictOf({ ...stall, over: false })), /^reports.py:41 holds the loop\. It delays/);
+});
+
+test("the lamp shows the worst of several loops", () => {
+  const loop = (state, utilisation) => ({ state, utilisation, blocked_ms: 0 });
+  const loops = [loop("ended", 0), loop("idle", 0.1), loop("blocked", 1), loop("running", 0.9)];
+
+  assert.equal(worstLoop(loops).state, "blocked");
+  assert.equal(worstLoop([]), null);
+});
+
+test("the lamp has a word for every state of the page and of the loop", () => {
+  const loop = { state: "blocked", utilisation: 1, pid: 7, culprit: { file: "a/b.py", line: 3, function: "f" } };
+  const words = [
+    lampOf("connecting", null, 0), lampOf("lost", loop, 0), lampOf("paused", loop, 0), lampOf("live", null, 0),
+    lampOf("live", loop, 1240), lampOf("live", { ...loop, state: "ended" }, 0), lampOf("live", { ...loop, state: "idle", utilisation: 0 }, 0),
+  ].map(({ word, detail }) => plain(`${word} ${detail}`.trim()));
+
+  assert.deepEqual(words, [
+    "Connecting", "Connection lost trying again…", "Paused the recording goes on",
+    "No loop yet waiting for an app to record", "Blocked 1.24 s b.py:3 in f", "Ended process 7 is gone", "Idle",
+  ]);
+});
+
+test("source split into tokens is the same source", () => {
+  const code = 'async def f(x=1):\n    """Say\n    it."""\n    return "a" + f\'{x}\'  # done\n';
+  const found = tokens(code);
+
+  assert.equal(found.map(({ text }) => text).join(""), code);
+  assert.deepEqual(found.filter(({ kind }) => kind === "keyword").map(({ text }) => text), ["async", "def", "return"]);
+  assert.equal(found.find(({ kind }) => kind === "string").text, '"""Say\n    it."""');
+});
