@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard.records import FIELD_SEPARATOR, LAP_SHIFT, RECORD, Kind
-from dashboard.server.journal import Journal, State
+from dashboard.server.journal import Change, Journal, Lane, LaneKind, Row, State
 from dashboard.server.loop_model import LoopModel
 from dashboard.server.requests import Requests
 from dashboard.server.stalls import Stalls
@@ -126,3 +126,19 @@ class Told:
             assert label not in told, f"two lanes are called {label!r}"
             told[label] = ", ".join(words)
         return told
+
+
+def decode(frame):
+    """Return the change that a frame's JSON describes."""
+    rows, t = [], 0
+    if frame["rows"]:
+        columns = [frame["rows"][name] for name in ("t", "lane", "state", "info", "who")]
+        t = frame["rows"]["t0"]
+        for delta, *rest in zip(*columns, strict=True):
+            t += delta
+            rows.append(Row(t, *rest))
+    lanes = [
+        Lane(number, LaneKind(kind), loop, label, request, began)
+        for number, kind, loop, label, request, began in frame["lanes"]
+    ]
+    return Change(frame["strings"], lanes, rows)

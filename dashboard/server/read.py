@@ -26,6 +26,8 @@ logger = logging.getLogger("loopscope")
 
 SCAN_EVERY_NS = 250_000_000
 ALIVE_EVERY_NS = 250_000_000
+#: Making a ring takes milliseconds, of a process that gets its turn.
+BEING_MADE_NS = 1_000_000_000
 #: At most this much work at once: viewers wait for their frames meanwhile.
 ROUND_NS = 15_000_000
 
@@ -58,6 +60,8 @@ class Follower:
         self._show_ended = show_ended
         self._followed: dict[Path, _Followed] = {}
         self._refused: dict[Path, str] = {}
+        self._doubted: dict[Path, int] = {}
+        """When a file was first seen that is no ring, or not one yet."""
         self._next_scan_ns = 0
 
     def __repr__(self) -> str:
@@ -84,7 +88,9 @@ class Follower:
                 more |= self._follow(followed)
             except OSError as error:
                 self._refuse(path, f"{path.name} cannot be read: {error.strerror}")
-                followed.alive = False
+                self._session.tick(
+                    followed.loop, now_ns, dict.fromkeys(Cell, 0), alive=False
+                )
             if followed.loop.ended:
                 followed.reader.close()
                 del self._followed[path]
@@ -101,12 +107,17 @@ class Follower:
             self._open(path)
         for path in self._refused.keys() - found:
             del self._refused[path]
+        for path in self._doubted.keys() - found | self._followed.keys():
+            self._doubted.pop(path, None)
 
     def _open(self, path: Path) -> None:
         try:
             reader = RingReader(path)
         except RingError as error:
-            self._refuse(path, str(error))
+            # Its writer may be about to fill in the header.
+            now_ns = self._now_ns()
+            if now_ns - self._doubted.setdefault(path, now_ns) >= BEING_MADE_NS:
+                self._refuse(path, str(error))
             return
         if not self._show_ended and not is_alive(reader.identity):
             reader.close()

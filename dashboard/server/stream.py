@@ -96,9 +96,10 @@ class Stream:
         Frames keep coming, so the question is asked 30 times a second.
         """
         viewer = Viewer()
-        for data in self._greet(viewer, last_event_id):
-            yield data
         try:
+            # Within: most viewers that leave early do so during this largest event.
+            for data in self._greet(viewer, last_event_id):
+                yield data
             while not is_over():
                 if viewer.overrun:
                     viewer.overrun = False
@@ -167,6 +168,8 @@ class Stream:
         """Return the frames after an id of this run, or None if they are not kept."""
         run, _, seq = (last_event_id or "").partition("-")
         if run != self.run or not (seq.isascii() and seq.isdigit()):
+            return None
+        if len(seq) > len(str(self.seq)):
             return None
         last = int(seq)
         first = self._history[0][0] if self._history else self.seq + 1

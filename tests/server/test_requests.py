@@ -17,9 +17,15 @@ ORDER = ("running", "ready", "thread", "process", "thread_queue", "waiting")
 
 
 @pytest.fixture
-def requests():
+def journal():
+    """A journal that nobody has read yet."""
+    return Journal()
+
+
+@pytest.fixture
+def requests(journal):
     """Requests of a session that begins."""
-    return Requests(Journal())
+    return Requests(journal)
 
 
 def sent(requests, t, span=SPAN):
@@ -32,15 +38,15 @@ def spent(request):
     return {name: ns for name, ns in request.spent_ns.items() if ns}
 
 
-def story(requests):
+def story(journal):
     """Return the only lane's story."""
     told = Told()
-    told.take(requests._journal.take(0))
+    told.take(journal.take(0))
     (words,) = told.stories().values()
     return words
 
 
-def test_one_task(requests):
+def test_one_task(requests, journal):
     """The parts of a request with one task are its states, and add up."""
     sent(requests, 100)
     request = requests.begin(130, loop=1, span=SPAN)
@@ -62,7 +68,7 @@ def test_one_task(requests):
     }
     assert request.total_ns == 320 - 100
     assert repr(requests) == "<Requests 1 begun, 1 finished>"
-    assert story(requests) == (
+    assert story(journal) == (
         "100 outside, 130 ready, 150 running, 157 waiting, 300 due, 305 ready, "
         "309 running, 330 gone"
     )
@@ -89,7 +95,7 @@ def test_precedence_is_the_documented_one():
     assert set(PRECEDENCE) | {State.OUTSIDE} >= set(PARTS)
 
 
-def test_lost(requests):
+def test_lost(requests, journal):
     """A request of which we lost track waits, until it is seen again."""
     request = requests.begin(0, loop=1, span=None)
     requests.enter(request, State.RUNNING, 0, 0)
@@ -98,7 +104,7 @@ def test_lost(requests):
     requests.answer(request, 115, 200)
 
     assert spent(request) == {"running": 10, "waiting": 100, "ready": 5}
-    assert story(requests) == "0 running, 10 lost, 110 ready"
+    assert story(journal) == "0 running, 10 lost, 110 ready"
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -187,7 +193,7 @@ def test_clocks_cross(requests):
     assert request.total_ns == request.answered_ns - request.begun_ns == 20
 
 
-def test_answer_ends_the_split(requests):
+def test_answer_ends_the_split(requests, journal):
     """Background tasks keep the lane and do not lengthen the answer."""
     request = requests.begin(0, loop=1, span=None)
     requests.enter(request, State.RUNNING, 0, 0)
@@ -198,7 +204,7 @@ def test_answer_ends_the_split(requests):
     requests.leave(request, State.RUNNING, 700)
 
     assert spent(request) == {"running": 10}
-    assert story(requests) == "0 running, 20 waiting, 500 running, 600 gone"
+    assert story(journal) == "0 running, 20 waiting, 500 running, 600 gone"
     assert requests.finished_count == 1
 
 
@@ -213,7 +219,7 @@ def test_no_answer(requests):
     assert [each.id for each in requests.begin_frame()] == [request.id]
 
 
-def test_never_seen_by_a_loop(requests):
+def test_never_seen_by_a_loop(requests, journal):
     """A request that no loop ever showed was outside from its sending to its end."""
     sent(requests, 100)
     requests.settle_outside(SPAN, 400, 503)
@@ -223,7 +229,7 @@ def test_never_seen_by_a_loop(requests):
     (request,) = requests.finished
     assert (request.status, spent(request)) == (503, {"outside": 300})
     assert requests.open == {}
-    assert story(requests) == "100 outside, 400 gone"
+    assert story(journal) == "100 outside, 400 gone"
 
 
 def test_settled_after_its_loop_showed_it(requests):
@@ -246,12 +252,12 @@ def test_span_that_comes_twice(requests):
     assert (first.sent, second.sent) == (True, False)
 
 
-def test_two_loops(requests):
+def test_two_loops(requests, journal):
     """A request belongs to the loop that serves it, not to the one it was sent to."""
     sent(requests, 100)
     request = requests.begin(150, loop=2, span=SPAN)
     told = Told()
-    told.take(requests._journal.take(0))
+    told.take(journal.take(0))
 
     assert request.loop == 2
     assert [lane[1] for lane in told.lanes.values()] == [2]

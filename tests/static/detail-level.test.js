@@ -7,7 +7,7 @@ import { BLOCKED, GONE, IDLE, READY, RUNNING, THREAD, WAITING } from "../../stat
 import { recordingPen, seeded, spansOf, unitScale } from "./support.js";
 
 const STALL_NS = 100e6;
-const LOOP_LOOK = { columnPx: 1, ticks: LOOP_TICKS };
+const LOOP_LOOK = { columnPx: 1, leastPx: 1, ticks: LOOP_TICKS };
 
 test("a slice at least a pixel wide is itself", () => {
   const pen = recordingPen();

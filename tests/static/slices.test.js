@@ -8,7 +8,6 @@ import { COLORS, recordingContext, spansOf, unitScale } from "./support.js";
 
 const ROW = { topPx: 10, heightPx: 20, pitchPx: 26 };
 const AT = { nowNs: 100, stallNs: 50, columnPx: 2, showsIdle: false, ticks: PLAIN_TICKS };
-const LOW = { ...AT, ticks: { served: 0, own: 0 } };
 
 test("each state is painted in its own colour over its own stretch", () => {
   const ctx = recordingContext();
@@ -24,7 +23,7 @@ test("a slice thinner than a pixel is drawn wide enough to be seen", () => {
   const ctx = recordingContext();
   drawSlices(ctx, spansOf([5, RUNNING], [5.01, 0]), unitScale(100), ROW, COLORS, AT);
 
-  assert.deepEqual(ctx.rects, [{ x: 4, y: 10, w: 2, h: 20, color: "running" }]);
+  assert.deepEqual(ctx.rects, [{ x: 5, y: 10, w: 2, h: 20, color: "running" }]);
 });
 
 test("equal columns side by side become one rectangle", () => {
@@ -40,7 +39,7 @@ test("a row too low for a tick shows what had the larger part", () => {
   const colors = [0.9, 0.1].map((ran) => {
     const ctx = recordingContext();
     const spans = spansOf([12, WAITING], [14 - 2 * ran, RUNNING], [14, GONE]);
-    drawSlices(ctx, spans, unitScale(100), { topPx: 0, heightPx: 3, pitchPx: 4 }, COLORS, LOW);
+    drawSlices(ctx, spans, unitScale(100), { topPx: 0, heightPx: 3, pitchPx: 4 }, COLORS, AT);
     return ctx.rects.map(({ color }) => color);
   });
 

@@ -44,7 +44,7 @@ export function recordingPen() {
     slices,
     columns,
     slice: (state, leftPx, rightPx, i) => slices.push({ state, leftPx, rightPx, i }),
-    column: (state, leftPx, tick) => columns.push({ state, leftPx, tick }),
+    column: (state, leftPx, rightPx, tick) => columns.push({ state, leftPx, tick }),
   };
 }
 

@@ -16,7 +16,7 @@ class Runs {
   add(leftPx, rightPx, heightPx) {
     const edges = this.#edges;
     const last = this.count - 3;
-    if (last >= 0 && edges[last + 1] === leftPx && edges[last + 2] === heightPx) {
+    if (last >= 0 && edges[last + 1] >= leftPx && edges[last + 2] === heightPx) {
       edges[last + 1] = rightPx;
       return;
     }

@@ -16,20 +16,24 @@ import { BLOCKED, GONE, RUNNING, STATES } from "../wire.js";
 
 /**
  * @typedef {{served: number, own: number}} Ticks least height of a tick, for a request and without
- * @typedef {{columnPx: number, ticks: Ticks}} Look
+ * @typedef {{columnPx: number, leastPx: number, ticks: Ticks}} Look least: width of a lonely column
  */
 /** @type {Ticks} */
 export const PLAIN_TICKS = Object.freeze({ served: 0.6, own: 0.6 });
+/** True shares, for rows in which no tick fits. @type {Ticks} */
+export const TRUE_TICKS = Object.freeze({ served: 0, own: 0 });
+/** What division may add to a whole pixel. */
+const ROUNDING_PX = 1e-6;
 /** @type {Look} */
-const PLAIN_LOOK = Object.freeze({ columnPx: 1, ticks: PLAIN_TICKS });
+const PLAIN_LOOK = Object.freeze({ columnPx: 1, leastPx: 1, ticks: PLAIN_TICKS });
 /** @type {Ticks} */
 export const LOOP_TICKS = Object.freeze({ served: 0.7, own: 0.3 });
 
 /**
  * @typedef {object} Pen
  * @property {(state: number, leftPx: number, rightPx: number, i: number) => void} slice
- * @property {(state: number, leftPx: number, tick: number) => void} column tick: height of the run in
- *   it, 0 to 1; columns come from left to right
+ * @property {(state: number, leftPx: number, rightPx: number, tick: number) => void} column tick:
+ *   height of the run in it, 0 to 1; columns come from left to right
  */
 
 /**
@@ -43,7 +47,7 @@ export const LOOP_TICKS = Object.freeze({ served: 0.7, own: 0.3 });
 export function resolve(spans, scale, nowNs, stallNs, pen, look = PLAIN_LOOK) {
   const { columnPx } = look;
   const lastNs = Math.min(scale.endNs, nowNs);
-  const column = new Column(scale.nsPerPx * columnPx, stallNs, pen, look);
+  const column = new Column(scale, stallNs, pen, look);
   let i = spans.firstEndingAfter(scale.startNs);
   while (i < spans.count) {
     const startNs = spans.startNs(i);
@@ -64,13 +68,15 @@ export function resolve(spans, scale, nowNs, stallNs, pen, look = PLAIN_LOOK) {
       // Columns are stretches of time, not of the screen: scrolling moves them and never mixes them.
       const columnNs = scale.nsPerPx * columnPx;
       const beginNs = Math.floor(Math.max(startNs, scale.startNs) / columnNs) * columnNs;
-      column.begin(Math.round(scale.toPx(beginNs)), beginNs + columnNs);
+      column.begin(Math.max(startNs, scale.startNs), beginNs + columnNs);
     }
     if (spans.isWholeBlock(i) && spans.startNs(i + BLOCK) <= Math.min(column.endNs, nowNs)) {
       column.addBlock(spans, i);
+      column.lastNs = spans.startNs(i + BLOCK);
       i += BLOCK;
     } else {
       column.add(state, lengthNs, spans.who(i));
+      column.lastNs = endNs;
       i += 1;
     }
   }
@@ -81,8 +87,8 @@ export function resolve(spans, scale, nowNs, stallNs, pen, look = PLAIN_LOOK) {
 const sumsNs = new Float64Array(STATES.length);
 
 class Column {
-  #columnNs;
-  #columnPx;
+  #scale;
+  #leastPx;
   #stallNs;
   #pen;
   #least;
@@ -92,20 +98,22 @@ class Column {
   #first = GONE;
   /** What the lane was in before this column: it has the rest of it. */
   #before = GONE;
+  /** Where the slices gathered so far end, and where the column must. */
+  lastNs = 0;
   endNs = -Infinity;
 
-  constructor(columnNs, stallNs, pen, { columnPx, ticks }) {
-    this.#columnNs = columnNs;
-    this.#columnPx = columnPx;
+  constructor(scale, stallNs, pen, { leastPx, ticks }) {
+    this.#scale = scale;
+    this.#leastPx = leastPx;
     this.#stallNs = stallNs;
     this.#pen = pen;
     this.#least = ticks;
     sumsNs.fill(0);
   }
 
-  begin(leftPx, endNs) {
+  begin(startNs, endNs) {
     if (!Number.isNaN(this.#leftPx)) this.#before = this.#draw();
-    this.#leftPx = leftPx;
+    this.#leftPx = Math.floor(this.#scale.toPx(startNs) + ROUNDING_PX);
     this.endNs = endNs;
   }
 
@@ -127,7 +135,7 @@ class Column {
    * @returns {number} the first pixel that is free for it
    */
   end(next) {
-    const freePx = this.#leftPx + this.#columnPx;
+    const freePx = this.#rightPx();
     if (!Number.isNaN(this.#leftPx)) this.#draw();
     this.#before = next;
     this.#leftPx = NaN;
@@ -135,11 +143,16 @@ class Column {
     return Number.isNaN(freePx) ? -Infinity : freePx;
   }
 
+  #rightPx() {
+    return Math.max(Math.ceil(this.#scale.toPx(this.lastNs) - ROUNDING_PX), this.#leftPx + this.#leastPx);
+  }
+
   /** @returns {number} its ground */
   #draw() {
     const ground = this.#groundState();
-    if (this.#isBlocked) this.#pen.column(BLOCKED, this.#leftPx, 0);
-    else if (ground !== GONE) this.#pen.column(ground, this.#leftPx, this.#tick(ground));
+    const rightPx = this.#rightPx();
+    if (this.#isBlocked) this.#pen.column(BLOCKED, this.#leftPx, rightPx, 0);
+    else if (ground !== GONE) this.#pen.column(ground, this.#leftPx, rightPx, this.#tick(ground, rightPx));
     sumsNs.fill(0);
     this.#isBlocked = false;
     this.#isServed = false;
@@ -157,11 +170,11 @@ class Column {
     return this.#first;
   }
 
-  #tick(ground) {
+  #tick(ground, rightPx) {
     const ranNs = sumsNs[RUNNING];
     if (ranNs === 0 || ground === RUNNING) return 0;
     // At the edge of a life the column is not full: then the share is of what there is.
-    let wholeNs = this.#columnNs;
+    let wholeNs = (rightPx - this.#leftPx) * this.#scale.nsPerPx;
     if (this.#before === GONE) wholeNs = sumsNs.reduce((sum, ns) => sum + ns, 0);
     const least = this.#isServed ? this.#least.served : this.#least.own;
     return Math.min(Math.max(ranNs / wholeNs, least), 1);

@@ -4,7 +4,7 @@
 
 import { BLOCKED, IDLE, RUNNING } from "../wire.js";
 import { ColumnRuns } from "./column-runs.js";
-import { resolve } from "./detail-level.js";
+import { TRUE_TICKS, resolve } from "./detail-level.js";
 
 /** A label needs this much air on either side. */
 const LABEL_PAD_PX = 8;
@@ -54,8 +54,7 @@ export function drawSlices(ctx, spans, scale, row, fills, at, found) {
       if (state === BLOCKED) found.stalls.push({ leftPx, rightPx });
       if (width > 3 * LABEL_PAD_PX && state !== IDLE) found.wide.push({ state, leftPx, rightPx, i });
     },
-    column(state, leftPx, tick) {
-      const rightPx = Math.min(leftPx + columnPx, scale.toPx(at.nowNs) + at.columnPx);
+    column(state, leftPx, rightPx, tick) {
       // In a row too low for a tick the state with the larger part has the column.
       const shown = isLow && tick > 0.5 ? RUNNING : state;
       if (paints(shown)) gathered.add(shown, leftPx, rightPx, row.heightPx);
@@ -63,7 +62,11 @@ export function drawSlices(ctx, spans, scale, row, fills, at, found) {
       if (state === BLOCKED) found?.stalls.push({ leftPx, rightPx });
     },
   };
-  resolve(spans, scale, at.nowNs, at.stallNs, pen, { columnPx, ticks: at.ticks });
+  resolve(spans, scale, at.nowNs, at.stallNs, pen, {
+    columnPx,
+    leastPx: at.columnPx,
+    ticks: isLow ? TRUE_TICKS : at.ticks,
+  });
   gathered.paint(ctx, row, fills);
 }
 

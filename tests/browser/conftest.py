@@ -1,0 +1,132 @@
+"""A real dashboard, a real demo app and a real Chromium for every test in here."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Error, expect, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+# Longer than anything here takes on a busy machine; only a broken promise waits.
+expect.set_options(timeout=20_000)
+
+
+class Product:
+    """A `loopscope` process, and the addresses that it printed."""
+
+    def __init__(self, folder, port=0):
+        self._folder = folder
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "dashboard",
+                *("--port", str(port), "--demo-port", "0"),
+            ],
+            cwd=ROOT,
+            env=os.environ | {"LOOPSCOPE_DIR": str(folder), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        first = self.process.stdout.readline()
+        found = re.search(r"http://\S+:(\d+)", first)
+        assert found, f"loopscope printed {first!r} instead of its address"
+        self.url = found[0]
+        self.port = int(found[1])
+
+    def get(self, path):
+        """Return an answer's JSON."""
+        with urllib.request.urlopen(self.url + path, timeout=10) as response:
+            return json.load(response)
+
+    def stop(self):
+        """End it as Ctrl-C does."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(20)
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, the one that `make test` found."""
+    with sync_playwright() as playwright:
+        path = os.environ.get("LOOPSCOPE_BROWSER")
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=path or None,
+                args=["--no-sandbox"] if os.geteuid() == 0 else [],
+            )
+        except Error as error:
+            pytest.fail(
+                f"no Chromium: set LOOPSCOPE_BROWSER, or use make test ({error})"
+            )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start dashboards, and end them all afterwards."""
+    started = []
+
+    def start(port=0):
+        product = Product(tmp_path / f"rings-{len(started)}", port)
+        started.append(product)
+        return product
+
+    yield start
+    for product in started:
+        product.stop()
+
+
+@pytest.fixture
+def product(start):
+    """One dashboard."""
+    return start()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open pages; afterwards none of them may have had an error."""
+    contexts = []
+    troubles = []
+
+    def open_page(url, *, may_lose_connection=False, **options):
+        options.setdefault("viewport", {"width": 1440, "height": 900})
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+
+        def on_console(message):
+            is_network = "net::ERR" in message.text or "Failed to load" in message.text
+            if message.type == "error" and not (may_lose_connection and is_network):
+                troubles.append(message.text)
+
+        page.on("console", on_console)
+        page.goto(url)
+        expect(page.locator("html")).to_have_attribute("data-state", "live")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+@pytest.fixture
+def page(product, open_page):
+    """The page of a fresh dashboard whose demo app is up and idle."""
+    page = open_page(product.url)
+    page.wait_for_selector("[data-part=lamp][data-lamp=idle]")
+    return page
