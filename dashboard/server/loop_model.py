@@ -36,6 +36,8 @@ LIVE_STEP_NS = 15_000_000
 #: A timer may be this late before we say, while nothing happens, that it is due.
 LIVE_DUE_NS = 5_000_000
 SECOND_NS = 1_000_000_000
+#: Owner of a callback whose name found no room in the string table.
+NAMELESS = -1 << 32
 
 
 @dataclass(slots=True)
@@ -158,7 +160,7 @@ class LoopModel:
             elif kind == CALL:
                 if pending and pending[0][1] < t:
                     self._play_until(t)
-                self._begin(-a, t, b)
+                self._begin(-a or NAMELESS, t, b)
                 if pending:
                     self._play()
                 self._end_call(t, u)
@@ -250,6 +252,8 @@ class LoopModel:
             )
 
     def _end_step(self, kind: int, t: int, u: int, no: int) -> None:
+        # First: a stall is named after its task, which may be done.
+        self.stalls.ended(self, self.running_since, u)
         task = self.tasks.get(no)
         if task is None:
             # Destroyed meanwhile, or so its records say.
@@ -268,6 +272,7 @@ class LoopModel:
         self._ended(t, u)
 
     def _end_call(self, t: int, u: int) -> None:
+        self.stalls.ended(self, self.running_since, u)
         if self._call_request is not None:
             self.requests.leave(self._call_request, State.RUNNING, u)
             self._call_request = None
@@ -275,7 +280,6 @@ class LoopModel:
         self._ended(t, u)
 
     def _ended(self, t: int, u: int) -> None:
-        self.stalls.ended(self, self.running_since, u)
         self.busy_ns += u - t
         self.end_ns = u
         self.running_owner = 0

@@ -107,7 +107,7 @@ class Follower:
             self._open(path)
         for path in self._refused.keys() - found:
             del self._refused[path]
-        for path in self._doubted.keys() - found | self._followed.keys():
+        for path in (self._doubted.keys() - found) | self._followed.keys():
             self._doubted.pop(path, None)
 
     def _open(self, path: Path) -> None:

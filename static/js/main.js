@@ -124,6 +124,7 @@ root.addEventListener(
   "click",
   (event) => {
     const button = /** @type {Element} */ (event.target).closest("button");
+    if (button?.matches("[data-close]")) button.closest("dialog")?.close();
     if (button && event.detail > 0 && !button.closest("dialog")) button.blur();
   },
   { signal },

@@ -31,7 +31,7 @@ export function makeActions({ viewport, timeline, history, nowNs }, page) {
     selectSlice(step) {
       const found = timeline.selected();
       if (!found || !found.lane.spans.count) return;
-      const last = found.lane.spans.count - 1;
+      const last = found.lane.lastSlice;
       const from = found.i >= 0 ? found.i + step : last;
       const i = Math.min(Math.max(from, 0), last);
       selectSlice(found.lane, i);

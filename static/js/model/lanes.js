@@ -41,6 +41,12 @@ export class Lane {
     this.endNs = state === GONE ? ns : Infinity;
   }
 
+  /** Index of the last slice that is something: what it does now, or did last. */
+  get lastSlice() {
+    const last = this.spans.count - 1;
+    return last > 0 && this.spans.state(last) === GONE ? last - 1 : last;
+  }
+
   /** Did it, or does it now, run so long that it held the loop? */
   hasStalled(stallNs, nowNs) {
     if (this.longestRunNs >= stallNs) return true;

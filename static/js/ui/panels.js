@@ -124,5 +124,5 @@ export class Panels {
 }
 
 function sentenceOf({ name, words, info, length }) {
-  return `${name}: ${words}, ${length}${info ? `  ·  ${info}` : ""}`;
+  return `${name}, ${length}: ${words}${info ? `  ·  ${info}` : ""}`;
 }

@@ -10,7 +10,7 @@ import { rowAt } from "../view/rows.js";
 import { Scale } from "../view/scale.js";
 import { RUNNING } from "../wire.js";
 import { part } from "./parts.js";
-import { Tooltip, describe } from "./tooltip.js";
+import { Tooltip, describe, describeRequest } from "./tooltip.js";
 
 const MAX_MEASURED = 4000;
 /** A slice thinner than this is hit from its neighbourhood. */
@@ -160,12 +160,14 @@ export class TimelineView {
     return rows[Math.min(Math.max(next, 0), rows.length - 1)]?.lane ?? null;
   }
 
-  /** The selected slice in words, or the lane's open one. */
+  /** The selected slice in words; of a lane alone its whole life when over, else what it does now. */
   words() {
     const found = this.selected();
     if (!found || !found.lane.spans.count) return null;
-    const i = found.i >= 0 ? found.i : found.lane.spans.count - 1;
-    return describe(this.#history, found.lane, i, this.#nowNs);
+    const { lane, i } = found;
+    const finished = i < 0 && lane.request ? this.#history.requests.get(lane.request) : null;
+    if (finished) return describeRequest(finished);
+    return describe(this.#history, lane, i >= 0 ? i : lane.lastSlice, this.#nowNs);
   }
 
   #showTooltip() {

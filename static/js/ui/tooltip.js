@@ -3,7 +3,8 @@
 // What is under the pointer, in plain words; the same words stand in the line below the timeline for
 // the selected slice, where the keyboard brings them too.
 
-import { formatDuration, formatLane } from "../format.js";
+import { formatDuration, formatLane, formatMs } from "../format.js";
+import { splitInWords } from "../model/requests.js";
 import * as wire from "../wire.js";
 import { part, setText } from "./parts.js";
 
@@ -46,6 +47,20 @@ export function describe(history, lane, i, nowNs) {
     words,
     info: place || (state === wire.WAITING ? "" : what),
     length: formatDuration(lengthNs),
+  };
+}
+
+/**
+ * A request's whole life in the same form.
+ * @param {import("../wire.js").FinishedRequest} request
+ */
+export function describeRequest(request) {
+  return {
+    name: formatLane(request.id, `${request.method} ${request.route}`),
+    state: wire.GONE,
+    words: splitInWords(request.split),
+    info: request.status ? `answered ${request.status}` : "never answered",
+    length: formatMs(request.total_ms),
   };
 }
 

@@ -1,0 +1,240 @@
+"""A step that lasts too long is a stall: since when, where, and who had to wait."""
+
+from __future__ import annotations
+
+import pytest
+from tapes import MS, Tape
+
+from dashboard.records import Kind
+from dashboard.server import stalls as module
+from dashboard.server.stalls import STALL_NS
+
+LONG = 3 * STALL_NS
+
+
+@pytest.fixture
+def tape():
+    """A tape with a task that has had a step already."""
+    return Tape().born(1, "main", 0).step(1, 10, 20).poll(20, 30).play()
+
+
+def told(tape):
+    """Return each stall in a few words."""
+    return [
+        f"{stall.start_ns} for {stall.duration_ns} in {stall.label}"
+        + (f" at {stall.culprit}" if stall.culprit else "")
+        + ("" if stall.over else " …")
+        for stall in tape.stalls.kept
+    ]
+
+
+def sample(tape, began, t, line, function="report"):
+    """The watchdog saw the step at a line."""
+    place = tape.text("/srv/shop.py", line, function)
+    tape.put(Kind.SAMPLE, t, began, place)
+
+
+@pytest.mark.parametrize(
+    ("lasted", "count"), [(STALL_NS - 1, 0), (STALL_NS, 1), (LONG, 1)]
+)
+@pytest.mark.parametrize("kind", [Kind.STEP_WAITING, Kind.STEP_DONE, Kind.STEP_READY])
+def test_threshold(tape, lasted, count, kind):
+    """A step is a stall from the threshold on, whatever it ended with."""
+    tape.step(1, 100, 100 + lasted, kind).play()
+
+    assert told(tape) == [f"100 for {lasted} in main"] * count
+    assert repr(tape.stalls) == f"<Stalls {count} kept>"
+
+
+def test_callback(tape):
+    """A callback that is no task can stall a loop too."""
+    tape.call("on_timer", 100, 100 + LONG).play()
+
+    assert told(tape) == [f"100 for {LONG} in on_timer"]
+
+
+def test_nameless_callback(tape):
+    """A callback whose name found no room can stall a loop too."""
+    tape.put(Kind.CALL, 100, 100 + LONG, 0, 0).play()
+
+    assert told(tape) == [f"100 for {LONG} in callback"]
+
+
+def test_poll_is_no_stall(tape):
+    """However long a loop polls, it is not blocked."""
+    tape.poll(30, 100 * STALL_NS).play()
+    tape.model.tick(200 * STALL_NS, 0, 0)
+
+    assert told(tape) == []
+
+
+def test_under_way(tape):
+    """A stall is told while it lasts, grows, and becomes exact when it ends."""
+    stories = []
+    for now in (STALL_NS // 2, STALL_NS + 100, 2 * STALL_NS):
+        tape.model.tick(now, 1, 100)
+        stories += [told(tape)]
+    tape.step(1, 100, 100 + LONG).play()
+
+    assert stories == [
+        [],
+        [f"100 for {STALL_NS} in main …"],
+        [f"100 for {2 * STALL_NS - 100} in main …"],
+    ]
+    assert told(tape) == [f"100 for {LONG} in main"]
+    assert tape.stalls.current(tape.model) is None
+
+
+def test_beginning_known_better_later(tape):
+    """A stall whose beginning was a guess is the same one when its record comes."""
+    tape.model.tick(LONG, 1, 0)
+    tape.step(1, 5 * MS, LONG).play()
+
+    assert len(tape.stalls.kept) == 1
+    assert tape.stalls.kept[0].over
+
+
+def test_changes_are_told_once(tape):
+    """The stream is told of a stall when it is new or has changed, and only then."""
+    tape.model.tick(LONG, 1, 100)
+    first = [stall.id for stall in tape.stalls.take()]
+    nothing = tape.stalls.take()
+    tape.step(1, 100, LONG).play()
+    second = [stall.id for stall in tape.stalls.take()]
+
+    assert (first, nothing, second) == ([1], [], [1])
+
+
+def test_two_stalls(tape):
+    """Two long steps are two stalls, even with nothing in between."""
+    tape.step(1, 100, 100 + LONG, Kind.STEP_READY)
+    tape.step(1, 100 + LONG, 100 + 2 * LONG).play()
+
+    assert told(tape) == [
+        f"100 for {LONG} in main",
+        f"{100 + LONG} for {LONG} in main",
+    ]
+
+
+def test_culprit(tape):
+    """The culprit is the line that was seen most often in the step."""
+    for t, line in ((110 * MS, 41), (130 * MS, 7), (150 * MS, 41)):
+        sample(tape, 100, t, line)
+    tape.step(1, 100, 100 + LONG).play()
+
+    assert told(tape) == [f"100 for {LONG} in main at shop.py:41 in report"]
+    assert tape.stalls.kept[0].samples == {
+        "shop.py:41 in report": 2,
+        "shop.py:7 in report": 1,
+    }
+
+
+def test_culprit_while_it_lasts(tape):
+    """The line is known while the loop is still blocked, and stays the first of equals."""
+    tape.model.tick(STALL_NS + 200, 1, 100)
+    sample(tape, 100, 150 * MS, 41)
+    tape.play()
+    tape.model.tick(160 * MS, 1, 100)
+    live = told(tape)
+    sample(tape, 100, 170 * MS, 7)
+    tape.play()
+    tape.model.tick(180 * MS, 1, 100)
+
+    assert live == [f"100 for {160 * MS - 100} in main at shop.py:41 in report …"]
+    assert told(tape)[0].endswith("at shop.py:41 in report …")
+    assert tape.lanes()["loop"].endswith("running report shop.py:7 in report")
+
+
+def test_sample_of_a_short_step(tape):
+    """A sample of a step below the threshold makes no stall."""
+    sample(tape, 100, 50 * MS, 41)
+    tape.step(1, 100, 60 * MS).play()
+
+    assert told(tape) == []
+
+
+def test_sample_of_another_step(tape):
+    """A sample is never held against the step after the one it saw."""
+    tape.step(1, 100, 100 + LONG, Kind.STEP_READY)
+    began = 200 + LONG
+    sample(tape, began, began + STALL_NS, 41)
+    tape.step(1, began, began + LONG).play()
+
+    assert told(tape) == [
+        f"100 for {LONG} in main",
+        f"{began} for {LONG} in main at shop.py:41 in report",
+    ]
+
+
+def victim(tape, number, t):
+    """A request that was sent at `t` stands at the door."""
+    tape.requests.sent(
+        number, t, method="GET", path=f"/{number}", scenario="", loop=1
+    )
+
+
+def test_victims(tape):
+    """Victims are who is held up, each since it came or since the stall began."""
+    victim(tape, 1, 50)
+    victim(tape, 2, 100 + STALL_NS)
+    tape.requests.sent(3, 60, method="GET", path="/3", scenario="", loop=2)
+    tape.step(1, 100, 100 + LONG).play()
+    (stall,) = tape.stalls.kept
+
+    assert stall.victims == 2
+    assert stall.delay_ns == LONG + LONG - STALL_NS
+    assert (stall.worst, stall.worst_ns) == ("GET /1", LONG)
+
+
+def test_who_waits_anyway_is_no_victim(tape):
+    """A request that waits for something else, or is served by the stall, is none."""
+    tape.born(2, "sleeper", 40).request(1, 2, 51).step(2, 50, 60)
+    tape.born(3, "blocker", 61).request(2, 3, 101).step(3, 100, 100 + LONG).play()
+
+    assert tape.stalls.kept[0].victims == 0
+    assert tape.stalls.kept[0].request == 2
+
+
+def test_due_is_held_up(tape):
+    """A sleeper whose time comes during the stall is a victim since then."""
+    due = 100 + STALL_NS
+    tape.born(2, "sleeper", 40).request(1, 2, 51).step(2, 50, 60)
+    tape.reason(2, 61, "sleep", deadline=due).poll(60, 90).play()
+    tape.model.tick(100 + LONG, 1, 100)
+    (stall,) = tape.stalls.kept
+
+    assert (stall.victims, stall.delay_ns) == (1, LONG - STALL_NS)
+
+
+def test_to_wire(tape):
+    """A stall is told in milliseconds, with its culprit or null."""
+    victim(tape, 1, 50)
+    tape.step(1, 100, 100 + LONG).play()
+
+    assert tape.stalls.kept[0].to_wire() == {
+        "id": 1,
+        "loop": 1,
+        "start_ns": 100,
+        "duration_ms": 300.0,
+        "over": True,
+        "label": "main",
+        "request": 0,
+        "culprit": None,
+        "victims": {
+            "count": 1,
+            "delay_ms": 300.0,
+            "worst": "GET /1",
+            "worst_ms": 300.0,
+        },
+    }
+
+
+def test_kept_are_bounded(tape):
+    """Only the most recent stalls are kept."""
+    for number in range(module.KEEP + 5):
+        began = 100 + number * 2 * LONG
+        tape.step(1, began, began + LONG)
+    tape.play()
+
+    assert repr(tape.stalls) == f"<Stalls {module.KEEP} kept>"
+    assert tape.stalls.kept[0].id == 6
