@@ -132,7 +132,9 @@ def decode(frame):
     """Return the change that a frame's JSON describes."""
     rows, t = [], 0
     if frame["rows"]:
-        columns = [frame["rows"][name] for name in ("t", "lane", "state", "info", "who")]
+        columns = [
+            frame["rows"][name] for name in ("t", "lane", "state", "info", "who")
+        ]
         t = frame["rows"]["t0"]
         for delta, *rest in zip(*columns, strict=True):
             t += delta

@@ -330,9 +330,11 @@ def test_threads_across_laps(pair):
 def test_hole_is_waited_for(pair, slot, lap):
     """A slot that is reserved and not yet written is waited for, wherever it is."""
     ring = pair(capacity=8)
-    ring.write(8 * (lap - 1) + slot)
-    before = ring.read_all()
-    ring.write(1)
+    before = []
+    for _ in range(8 * (lap - 1) + slot):
+        ring.write()
+        before += ring.read_all()
+    ring.write()
     at = RECORDS_AT + slot * RECORD_BYTES
     late = bytes(ring.writer.buffer[at : at + RECORD_BYTES])
     ring.put(slot, bytes(RECORD_BYTES))
@@ -342,9 +344,8 @@ def test_hole_is_waited_for(pair, slot, lap):
     rest = ring.read_all(now_ns=HOLE_PATIENCE_NS - 1)
 
     assert early == []
-    assert before + rest == list(range(8 * (lap - 1) + slot + 4))[-len(before + rest) :]
-    assert rest == list(range(ring.written - 4, ring.written))
-    assert ring.reader.missed == 0 or lap == 2
+    assert before + rest == list(range(ring.written))
+    assert ring.account() == f"{ring.written} read, 0 missed, 0 damaged>"
 
 
 @pytest.mark.parametrize("slot", [0, 3, 7])

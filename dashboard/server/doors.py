@@ -33,13 +33,6 @@ class Doors:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if scope["method"] not in SAFE_METHODS and not is_same_site(scope):
-            refusal = JSONResponse(
-                {"detail": "this page may not send that; use the dashboard's own page"},
-                status_code=403,
-            )
-            await refusal(scope, receive, send)
-            return
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -49,7 +42,14 @@ class Doors:
                 headers.setdefault("Referrer-Policy", "no-referrer")
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        if scope["method"] in SAFE_METHODS or is_same_site(scope):
+            await self.app(scope, receive, send_with_headers)
+            return
+        refusal = JSONResponse(
+            {"detail": "this page may not send that; use the dashboard's own page"},
+            status_code=403,
+        )
+        await refusal(scope, receive, send_with_headers)
 
 
 def is_same_site(scope: Scope) -> bool:
@@ -63,4 +63,10 @@ def is_same_site(scope: Scope) -> bool:
     if site is not None:
         return site in ("same-origin", "none")
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    if origin is None:
+        return True
+    try:
+        return urlsplit(origin).netloc == headers.get("host")
+    except ValueError:
+        # No browser sends an address like this.
+        return False

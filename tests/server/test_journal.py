@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -89,10 +90,7 @@ def test_nobody():
 
 def spans(rows):
     """Return how long each row lasted; the last one is not over."""
-    return [
-        (after.t - row.t, row.state)
-        for row, after in zip(rows, rows[1:], strict=False)
-    ]
+    return [(after.t - row.t, row.state) for row, after in itertools.pairwise(rows)]
 
 
 def crowd(chance, count):

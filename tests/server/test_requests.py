@@ -12,7 +12,7 @@ from dashboard.server.journal import Journal, State
 from dashboard.server.requests import PARTS, PRECEDENCE, Requests
 
 SPAN = 0xABC
-#: The order of design.md §3, written down once more.
+#: The promised order, written down once more.
 ORDER = ("running", "ready", "thread", "process", "thread_queue", "waiting")
 
 
@@ -88,7 +88,7 @@ def test_precedence(requests, better, order):
 
 
 def test_precedence_is_the_documented_one():
-    """The order is the one that the design promises, and leaves no state out."""
+    """The order is the promised one, and leaves no state out."""
     parts = list(dict.fromkeys(PARTS[state] for state in PRECEDENCE))
 
     assert tuple(parts) == ORDER

@@ -168,9 +168,7 @@ def test_sample_of_another_step(tape):
 
 def victim(tape, number, t):
     """A request that was sent at `t` stands at the door."""
-    tape.requests.sent(
-        number, t, method="GET", path=f"/{number}", scenario="", loop=1
-    )
+    tape.requests.sent(number, t, method="GET", path=f"/{number}", scenario="", loop=1)
 
 
 def test_victims(tape):

@@ -27,7 +27,7 @@ class Show:
         self.clock = FakeClock()
         self.session = Session(origin_ns=self.clock())
         self.stream = Stream(
-            self.session, now_ns=self.clock, notices=lambda: [], demo_url=lambda: None
+            self.session, now_ns=self.clock, notices=list, demo_url=lambda: None
         )
         identity = Identity(1, 1, self.clock(), 0, 0, "asyncio", "3.11", "shop")
         self.loop = self.session.add_loop(identity)
@@ -339,13 +339,15 @@ async def test_cancelled_viewer(show):
             pass
 
     task = asyncio.ensure_future(watch())
-    while not show.stream.viewers:
+    for _ in range(5):
         await asyncio.sleep(0)
+    there = repr(show.stream)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert show.stream.viewers == set()
+    assert there == "<Stream at 0, 1 viewers>"
+    assert repr(show.stream) == "<Stream at 0, 0 viewers>"
 
 
 async def test_end(show):
@@ -355,10 +357,8 @@ async def test_end(show):
     await anext(events)
     over = True
     show.publish()
-    rest = []
     async with asyncio.timeout(10):
-        async for data in events:
-            rest.append(data)
+        rest = [data async for data in events]
 
     assert len(rest) <= 1
     assert show.stream.viewers == set()

@@ -1,0 +1,100 @@
+"""The tests keep the house style: each says what it promises, and none sleeps."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+FILES = sorted(TESTS.rglob("test_*.py"))
+#: Longer than this is waiting for something that nobody named.
+SLEEP_S = 0.05
+#: Programs under test do sleep: that is what is recorded there.
+SLEEPERS = ("recorder", "demo", "benchmarks", "browser")
+
+
+def named(path):
+    """Return a file's name as a test id."""
+    return path.relative_to(TESTS).as_posix()
+
+
+def find_tests(path):
+    """Return every test function of a file."""
+    return [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_every_test_says_what_it_promises(path):
+    """Every test has a docstring that is a sentence, and no two share a name."""
+    tests = find_tests(path)
+    silent = [
+        test.name
+        for test in tests
+        if not (ast.get_docstring(test) or "").endswith((".", ".)"))
+    ]
+    names = [test.name for test in tests]
+
+    assert silent == []
+    assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_file_says_what_it_is_about(path):
+    """Every test file begins with a docstring."""
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=named)
+def test_no_real_sleeps(path):
+    """No test sleeps for a time of its own choosing."""
+    if path.relative_to(TESTS).parts[0] in SLEEPERS:
+        return
+    sleeps = [
+        f"line {node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and is_sleep(node)
+    ]
+
+    assert sleeps == []
+
+
+def is_sleep(call):
+    """Say whether a call is `sleep` with a literal time that someone would notice."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    name = call.func.id if isinstance(call.func, ast.Name) else name
+    if name != "sleep" or not call.args:
+        return False
+    seconds = call.args[0]
+    return (
+        isinstance(seconds, ast.Constant)
+        and isinstance(seconds.value, int | float)
+        and seconds.value >= SLEEP_S
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("time.sleep(1)", True),
+        ("sleep(0.05)", True),
+        ("await asyncio.sleep(0)", False),
+        ("await asyncio.sleep(POLL_S)", False),
+        ("sleep(0.01)", False),
+    ],
+)
+def test_the_rule_itself(code, expected):
+    """The rule about sleeping finds what it is about."""
+    calls = [
+        node
+        for node in ast.walk(ast.parse(f"async def f():\n  {code}"))
+        if isinstance(node, ast.Call)
+    ]
+
+    assert [is_sleep(call) for call in calls] == [expected]

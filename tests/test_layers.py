@@ -1,0 +1,225 @@
+"""Arrows point one way: what is observed never imports what observes it."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dashboard
+
+ROOT = Path(dashboard.__file__).parent
+#: What runs inside the observed program.
+INSIDE = (
+    "dashboard",
+    "dashboard.errors",
+    "dashboard.records",
+    "dashboard.ring",
+    "dashboard.recorder",
+    "dashboard.recorder.attach",
+)
+#: What each module of the dashboard process may import of its own package. A module
+#: that only needs a name for its annotations may import it from anywhere.
+ARROWS = {
+    "journal": set(),
+    "requests": {"journal"},
+    "stalls": {"journal"},
+    "loop_model": {"journal"},
+    "session": {"journal", "loop_model", "requests", "stalls"},
+    "read": set(),
+    "wire": {"journal"},
+    "stream": {"wire"},
+    "settings": set(),
+    "ports": set(),
+    "doors": set(),
+    "triggers": set(),
+    "stage": {"ports"},
+    "dashboard": {"read", "session", "stage", "stream", "triggers", "wire"},
+    "routes": {"triggers"},
+}
+#: What each may import of the rest of the project.
+OUTSIDE = {
+    "read": {"errors", "records", "ring"},
+    "loop_model": {"records"},
+    "session": {"records"},
+    "wire": {"__version__"},
+    "settings": {"errors"},
+    "ports": {"errors"},
+    "triggers": {"errors", "demo"},
+    "stage": {"errors", "ring"},
+    "dashboard": {"errors", "ring"},
+    "routes": {"errors", "demo", "__version__"},
+}
+#: No clock and no I/O: any recording is a unit test of these.
+PURE = ("journal", "requests", "stalls", "loop_model", "session")
+
+
+def imported(path, *, for_types=False):
+    """Return the dotted names that a file imports, with or without annotations'."""
+    tree = ast.parse(path.read_text())
+    if not for_types:
+        tree = WithoutTypes().visit(tree)
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports from where it stands"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+class WithoutTypes(ast.NodeTransformer):
+    """Leave out what is imported for a type checker alone."""
+
+    def visit_If(self, node):
+        """Keep only the other branch of `if TYPE_CHECKING`."""
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return node.orelse
+        return self.generic_visit(node)
+
+
+def project_imports(path):
+    """Return what a file imports of the project, as paths below `dashboard`."""
+    return {
+        tuple(name.split(".")[1:3])
+        for name in imported(path)
+        if name.startswith("dashboard.")
+    }
+
+
+def server_modules():
+    """Return every module of the dashboard process."""
+    return sorted(
+        path.stem for path in (ROOT / "server").glob("*.py") if path.stem != "__init__"
+    )
+
+
+def test_light_inside():
+    """In the observed process nothing but the standard library is imported by us."""
+    program = f"""
+import importlib, sys
+before = set(sys.modules)
+for name in {INSIDE!r}:
+    importlib.import_module(name)
+new = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+print(*sorted(name for name in new - sys.stdlib_module_names if name[0] != "_"))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        cwd=ROOT.parent,
+    )
+
+    assert run.stderr == ""
+    assert run.stdout.split() == ["dashboard"]
+
+
+@pytest.mark.parametrize(
+    "heavy", ["fastapi", "starlette", "uvicorn", "httpx", "jinja2"]
+)
+def test_observes_without(tmp_path, heavy):
+    """A program that has none of the dashboard's packages can be recorded."""
+    program = f"""
+import asyncio, sys
+sys.modules[{heavy!r}] = None
+import dashboard
+
+async def main():
+    with dashboard.record():
+        await asyncio.sleep(0)
+
+async def app(scope, receive, send):
+    pass
+
+dashboard.observe(app)
+asyncio.run(main())
+print("done")
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        cwd=ROOT.parent,
+        env=os.environ | {"LOOPSCOPE_DIR": str(tmp_path / "rings")},
+    )
+
+    assert (run.stdout, run.stderr) == ("done\n", "")
+    assert len(list((tmp_path / "rings").glob("*.ring"))) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *sorted((ROOT / "recorder").glob("*.py")),
+        *(ROOT / name for name in ("records.py", "ring.py", "errors.py")),
+    ],
+    ids=lambda path: path.stem,
+)
+def test_inside_knows_only_itself(path):
+    """What runs inside never names the dashboard process or the demo app."""
+    allowed = {"errors", "records", "ring", "recorder", "__version__"}
+
+    assert {names[0] for names in project_imports(path)} <= allowed
+
+
+@pytest.mark.parametrize("module", server_modules())
+def test_arrows(module):
+    """A module of the dashboard process imports what the table allows, and no more."""
+    names = project_imports(ROOT / "server" / f"{module}.py")
+    of_server = {name[1] for name in names if name[0] == "server" and len(name) > 1}
+    of_rest = {name[0] for name in names if name[0] != "server"}
+
+    assert module in ARROWS, f"say in ARROWS what {module} may import"
+    assert of_server <= ARROWS[module]
+    assert of_rest <= OUTSIDE.get(module, set())
+
+
+def test_arrows_have_no_circle():
+    """The table of arrows itself can be walked from end to end."""
+    left = dict(ARROWS)
+    while left:
+        free = {module for module, needs in left.items() if not needs & left.keys()}
+        assert free, f"{sorted(left)} need each other"
+        left = {module: needs for module, needs in left.items() if module not in free}
+
+    assert set(ARROWS) == set(server_modules())
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure(module):
+    """The model has neither a clock nor a file, socket or event loop."""
+    names = imported(ROOT / "server" / f"{module}.py")
+    roots = {name.partition(".")[0] for name in names}
+
+    assert not roots & {"time", "datetime", "os", "socket", "asyncio", "threading"}
+    assert not {name for name in names if name.startswith("dashboard.ring")}
+
+
+def test_json_is_in_one_place():
+    """JSON is made in `wire.py`, and else only read where programs send it."""
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.rglob("*.py")
+        if "json" in {name.partition(".")[0] for name in imported(path)}
+    }
+
+    assert users <= {"server/wire.py", "server/routes.py"}
+
+
+def test_private_asyncio_is_in_one_place():
+    """Only `hooks.py` and `reasons.py` look into asyncio's private parts."""
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.rglob("*.py")
+        if any(name.startswith("_asyncio") for name in imported(path))
+    }
+
+    assert users <= {"recorder/hooks.py", "recorder/reasons.py"}
