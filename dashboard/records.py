@@ -87,8 +87,8 @@ class Kind(IntEnum):
     """Request `a` handed over the last byte of its answer at `t`; `u` = status, or 0
     when it ended without one; `b` = method, route."""
     REQUEST_END = 17
-    """Request `a` left the app (background tasks included) at `t`. Not written when
-    its task was made for it: then that task's end is the request's."""
+    """Request `a` left the app (background tasks included) at `t`. Not written for an
+    answered one whose task was made for it: then that task's end is the request's."""
     ADOPTED = 18
     """Task `a` existed before recording began: `b` = name, `u` = 0 if it was
     waiting, 1 if ready, 2 if it was the one that ran."""

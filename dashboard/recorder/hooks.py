@@ -249,8 +249,11 @@ def make_call_soon(rec: Recorder, loop: Any) -> Callable[..., Any]:
                     entry.since_ns = 0
                     entry.named = False
                     entry.gone = None
-                    code = getattr(task.get_coro(), "cr_code", None)
-                    name = find_name(code) or rec.name_task(task)
+                    try:
+                        name = find_name(id(task.get_coro().cr_code))
+                    except AttributeError:
+                        name = 0
+                    name = name or rec.name_task(task)
                     request = context.get(current_request, 0) if context else 0
                     detail = request << 32 | rec.current & 0xFFFFFFFF
                     tag = ring.lap + BORN
@@ -327,9 +330,9 @@ def make_run(
                 entry.state = RUNNING
             else:
                 if kind is MethodType:
-                    name = find_name(callback.__func__.__code__)
+                    name = find_name(id(callback.__func__.__code__))
                 elif kind is FunctionType:
-                    name = find_name(callback.__code__)
+                    name = find_name(id(callback.__code__))
                 else:
                     name = 0
                 name = name or name_callback(callback)

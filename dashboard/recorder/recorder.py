@@ -14,7 +14,7 @@ import time
 import weakref
 from asyncio import Task
 from contextvars import ContextVar
-from types import BuiltinMethodType, FunctionType, MethodType
+from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 
 from dashboard.records import FIELD_SEPARATOR, Cell, Kind, RingState
@@ -78,6 +78,7 @@ class Recorder:
 
     __slots__ = (
         "__weakref__",
+        "_codes",
         "current",
         "enabled",
         "last_ns",
@@ -119,7 +120,10 @@ class Recorder:
         """While a step runs: when it began. Between two steps: when the last one
         ended, or 0 after the loop has polled."""
         self.names: dict[Any, int] = {}
-        """String indices by code object, builtin's name, or method and route."""
+        """String indices by id of a code object, by builtin, by method and route."""
+        self._codes: list[CodeType] = []
+        # Kept alive, so that their ids stay theirs. To hash a code object takes a
+        # walk over all of its instructions: a tenth of what recording cost.
         self.next_task = itertools.count(1).__next__
         ring.cells[Cell.STALL_NS] = stall_ns
         ring.cells[Cell.COST_PS] = self._calibrate_cost_ps()
@@ -218,10 +222,11 @@ class Recorder:
         return self._name_code(code)
 
     def _name_code(self, code: CodeType) -> int:
-        index = self.names.get(code)
+        index = self.names.get(id(code))
         if index is None:
             index = self.intern(code.co_qualname, code.co_filename, code.co_firstlineno)
-            self.names[code] = index
+            self.names[id(code)] = index
+            self._codes.append(code)
         return index
 
     def name_callback(self, callback: Any) -> int:
@@ -230,20 +235,12 @@ class Recorder:
         Keyed by code object, not by function: closures come and go, their code
         stays, so the table is bounded by the size of the program.
         """
-        kind = type(callback)
-        if kind is MethodType:
-            key: Any = getattr(callback.__func__, "__code__", None)
-        elif kind is FunctionType:
-            key = callback.__code__
-        elif kind is BuiltinMethodType:
-            key = callback.__qualname__
-        else:
-            return self._name_other(callback)
-        index = self.names.get(key)
-        return self._name_other(callback) if index is None else index
-
-    def _name_other(self, callback: Any) -> int:
-        """Name what is no plain function, or was not seen before."""
+        if type(callback) is BuiltinMethodType:
+            key = (type(callback.__self__), callback.__name__)
+            index = self.names.get(key)
+            if index is None:
+                index = self.names[key] = self.intern(callback.__qualname__)
+            return index
         for _ in range(4):
             inner = getattr(callback, "__func__", None) or getattr(
                 callback, "func", None

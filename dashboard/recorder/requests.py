@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from asyncio import current_task, get_running_loop
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from dashboard.recorder.recorder import Recorder, current_request
@@ -16,6 +17,7 @@ from dashboard.records import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
+    from contextvars import Token
 
     Scope = MutableMapping[str, Any]
     Message = MutableMapping[str, Any]
@@ -134,12 +136,7 @@ class RequestMiddleware:
         finally:
             rec.requests.pop(number, None)
             if not is_answered or not task_is_its_own:
-                _note_end(rec, number, is_answered, task_is_its_own, status)
-            try:
-                current_request.reset(token)
-            except ValueError:
-                # Closed from another context, where there is nothing to undo.
-                pass
+                _note_end(rec, number, is_answered, status, token)
 
 
 def _route_name(rec: Recorder, key: tuple[str, str | None]) -> int:
@@ -175,16 +172,18 @@ def _note_stream(rec: Recorder, number: int, scope: Scope, status: int) -> None:
 
 
 def _note_end(
-    rec: Recorder, number: int, is_answered: bool, task_is_its_own: bool, status: int
+    rec: Recorder, number: int, is_answered: bool, status: int, token: Token[int]
 ) -> None:
-    """Record what a plain request does not need: no answer, or a task that goes on."""
+    """Do what a plain request does not need: it had no answer, or its task goes on."""
+    # A task that was made for the request takes its context with it.
+    with suppress(ValueError):
+        current_request.reset(token)
     if not rec.enabled:
         return
     try:
         if not is_answered:
             rec.ring.write(ANSWERED, rec.now_ns(), status, number, 0)
-        if not task_is_its_own:
-            rec.ring.write(Kind.REQUEST_END, rec.now_ns(), 0, number, 0)
+        rec.ring.write(Kind.REQUEST_END, rec.now_ns(), 0, number, 0)
     except Exception as error:  # noqa: BLE001 - nothing may reach the app
         rec.fail(error)
 

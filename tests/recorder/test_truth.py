@@ -86,6 +86,7 @@ def test_a_script_of_runs_and_waits_is_told_exactly(loop_factory):
     async def program(clock: FakeClock) -> None:
         loop = asyncio.get_running_loop()
         door: asyncio.Future[None] = loop.create_future()
+
         async def first() -> None:
             clock.work(5 * MS)
             await door
