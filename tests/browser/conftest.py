@@ -56,16 +56,21 @@ class Product:
         self.process.stdout.close()
 
 
+def launch(playwright):
+    """Start Chromium, the one that `make test` found."""
+    return playwright.chromium.launch(
+        executable_path=os.environ.get("LOOPSCOPE_BROWSER") or None,
+        # Chromium's own sandbox does not work for root, as in most containers.
+        args=["--no-sandbox"] if os.geteuid() == 0 else [],
+    )
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Chromium, the one that `make test` found."""
     with sync_playwright() as playwright:
-        path = os.environ.get("LOOPSCOPE_BROWSER")
         try:
-            browser = playwright.chromium.launch(
-                executable_path=path or None,
-                args=["--no-sandbox"] if os.geteuid() == 0 else [],
-            )
+            browser = launch(playwright)
         except Error as error:
             pytest.fail(
                 f"no Chromium: set LOOPSCOPE_BROWSER, or use make test ({error})"
