@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dashboard.errors import DashboardError, RecorderError
 from dashboard.recorder.hooks import hooks_for
 from dashboard.recorder.recorder import READY, RUNNING, WAITING, Recorder
-from dashboard.recorder.requests import RequestMiddleware
+from dashboard.recorder.requests import wrap_app
 from dashboard.recorder.threads import ThreadHooks
 from dashboard.recorder.watchdog import Watchdog
 from dashboard.records import RingState
@@ -214,8 +214,8 @@ def observe(app: Any, *, title: str = "") -> Any:
             found = current_recorder()
         return found
 
-    def wrap(inner: Any) -> RequestMiddleware:
-        return RequestMiddleware(
+    def wrap(inner: Any) -> Any:
+        return wrap_app(
             inner, recorder_of=recorder_of, on_startup=begin, on_shutdown=end
         )
 

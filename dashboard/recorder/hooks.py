@@ -54,6 +54,10 @@ _FORMAT_TAKES_DEBUG = (
     "debug" in signature(format_helpers._format_callback_source).parameters
 )
 
+# Called unbound: a look-up on the instance cannot be specialised by the
+# interpreter, as tasks may have a `__dict__`.
+is_done, was_cancelled, get_coro = Task.done, Task.cancelled, Task.get_coro
+
 # Plain integers: an IntEnum member costs a slot look-up at each use.
 WAKE = int(Kind.WAKE)
 STEP_WAITING, STEP_READY = int(Kind.STEP_WAITING), int(Kind.STEP_READY)
@@ -100,7 +104,7 @@ def make_step(rec: Recorder) -> Callable[[Any], None]:
     now_ns, forget = rec.now_ns, rec.tasks.pop
 
     def _run(handle: Any) -> None:
-        entry = handle.entry
+        entry = rec.entry = handle.entry
         no = rec.current = entry.no
         entry.state = RUNNING
         # Between two steps of one round lies only the loop's own popleft, so
@@ -129,7 +133,7 @@ def make_step(rec: Recorder) -> Callable[[Any], None]:
                 entry.since_ns = end
             else:
                 task = callback.__self__
-                if not task.done():
+                if not is_done(task):
                     kind = STEP_WAITING
                     entry.state = WAITING
                     entry.named = False
@@ -139,7 +143,7 @@ def make_step(rec: Recorder) -> Callable[[Any], None]:
                 else:
                     forget(id(task), None)
                     kind = STEP_DONE
-                    if task.cancelled():
+                    if was_cancelled(task):
                         kind = STEP_CANCELLED
                     # `exception()` would mark it as retrieved, and silence
                     # asyncio's warning about an exception that nobody looked at.
@@ -250,7 +254,7 @@ def make_call_soon(rec: Recorder, loop: Any) -> Callable[..., Any]:
                     entry.named = False
                     entry.gone = None
                     try:
-                        name = find_name(id(task.get_coro().cr_code))
+                        name = find_name(id(get_coro(task).cr_code))  # type: ignore[union-attr]
                     except AttributeError:
                         name = 0
                     name = name or rec.name_task(task)
@@ -326,6 +330,7 @@ def make_run(
             if kind is Wakeup or kind is FirstStep:
                 entry = rec.tasks.get(id(callback.__self__))
             if entry is not None:
+                rec.entry = entry
                 rec.current = entry.no
                 entry.state = RUNNING
             else:
@@ -544,7 +549,7 @@ def make_wrappers(rec: Recorder) -> tuple[type, type]:
         __slots__ = ()
 
         def __call__(self, *args: Any) -> Any:
-            entry = self.entry
+            entry = rec.entry = self.entry
             no = rec.current = entry.no
             entry.state = RUNNING
             start = rec.last_ns = now_ns()

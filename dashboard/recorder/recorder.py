@@ -81,6 +81,7 @@ class Recorder:
         "_codes",
         "current",
         "enabled",
+        "entry",
         "last_ns",
         "names",
         "next_task",
@@ -116,6 +117,8 @@ class Recorder:
         """Those whose answer comes in several pieces and has begun."""
         self.current = 0
         """The owner that runs now (see records.py), 0 between steps."""
+        self.entry: TaskEntry | None = None
+        """The task of the last step, which is the current one if its number is."""
         self.last_ns = 0
         """While a step runs: when it began. Between two steps: when the last one
         ended, or 0 after the loop has polled."""

@@ -8,7 +8,7 @@ through, and when recording is off it is one attribute look-up.
 from __future__ import annotations
 
 import itertools
-from asyncio import current_task, get_running_loop
+from asyncio import get_running_loop
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -29,48 +29,40 @@ REQUEST, ANSWERED = int(Kind.REQUEST), int(Kind.ANSWERED)
 next_request = itertools.count(1).__next__
 
 
-class RequestMiddleware:
-    """Wrap an ASGI app: `recorder_of()` gives the running loop's recorder or None.
+def wrap_app(
+    app: App,
+    *,
+    recorder_of: Callable[[], Recorder | None],
+    on_startup: Callable[[Any], None],
+    on_shutdown: Callable[[], None],
+) -> App:
+    """Return `app` with its requests recorded by the running loop's recorder.
 
     Lifespan events pass through `on_startup` and `on_shutdown`, which begin and
     end the recording of the loop that serves the app.
     """
+    rec: Recorder | None = None
+    home: Any = None
 
-    def __init__(
-        self,
-        app: App,
-        *,
-        recorder_of: Callable[[], Recorder | None],
-        on_startup: Callable[[Any], None],
-        on_shutdown: Callable[[], None],
-    ) -> None:
-        self.app = app
-        self._recorder_of = recorder_of
-        self._on_startup = on_startup
-        self._on_shutdown = on_shutdown
-        self._recorder: Recorder | None = None
-        self._loop: Any = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind = scope["type"]
-        if kind == "lifespan":
-            self._on_startup(scope.get("app"))
-            try:
-                await self.app(scope, receive, send)
-            finally:
-                self._on_shutdown()
+    async def observed(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal rec, home
+        if scope["type"] != "http":
+            await _pass_through(app, scope, receive, send, on_startup, on_shutdown)
             return
-        rec = self._recorder
-        if rec is None or self._loop is not get_running_loop() or not rec.enabled:
-            rec = self._recorder = self._recorder_of()
-            self._loop = get_running_loop()
-        if kind != "http" or rec is None or not rec.enabled:
-            await self.app(scope, receive, send)
-            return
+        if rec is None or not rec.enabled or get_running_loop() is not home:
+            rec, home = recorder_of(), get_running_loop()
+            if rec is None or not rec.enabled:
+                await app(scope, receive, send)
+                return
         # One function and two records for a plain request, written out in place:
         # code that runs once per request finds the caches cold, and then each
         # Python call costs a microsecond.
-        ring, now_ns = rec.ring, rec.now_ns
+        ring, now_ns, pack, buffer = (
+            rec.ring,
+            rec.now_ns,
+            rec.ring.pack,
+            rec.ring.buffer,
+        )
         number = next_request()
         status = 0
         is_answered = task_is_its_own = False
@@ -79,9 +71,10 @@ class RequestMiddleware:
                 if name == b"traceparent":
                     _note_trace(rec, number, value)
                     break
-            entry = rec.tasks.get(id(current_task()))
-            # Servers make a task for each request, whose end is the request's.
-            task_is_its_own = entry is not None and entry.since_ns == 0
+            entry = rec.entry
+            if entry is not None and entry.no == rec.current:
+                # Servers make a task for each request, whose end is the request's.
+                task_is_its_own = entry.since_ns == 0
             rec.requests[number] = scope
             tag = ring.lap + REQUEST
             try:
@@ -90,17 +83,11 @@ class RequestMiddleware:
                 offset = ring.wrap()
                 tag = ring.lap + REQUEST
             if offset:
-                ring.pack(
-                    ring.buffer,
-                    offset,
-                    now_ns(),
-                    task_is_its_own,
-                    number,
-                    entry.no if entry is not None else 0,
-                    tag,
-                )
+                task = rec.current if rec.current > 0 else 0
+                pack(buffer, offset, now_ns(), task_is_its_own, number, task, tag)
         except Exception as error:  # noqa: BLE001 - nothing may reach the app
             rec.fail(error)
+        recorder = rec
 
         def recorded_send(message: Message) -> Awaitable[None]:
             nonlocal status, is_answered
@@ -109,34 +96,52 @@ class RequestMiddleware:
                 status = message.get("status", 0)
             elif kind == "http.response.body" and not is_answered:
                 if message.get("more_body", False):
-                    _note_stream(rec, number, scope, status)
+                    _note_stream(recorder, number, scope, status)
                     return send(message)
                 is_answered = True
                 try:
                     route = scope.get("route")
                     key = (scope["method"], getattr(route, "path", None))
-                    name = rec.names.get(key) or _route_name(rec, key)
+                    name = recorder.names.get(key) or _route_name(recorder, key)
                     tag = ring.lap + ANSWERED
                     try:
                         offset = ring.advance()
                     except StopIteration:
                         offset = ring.wrap()
                         tag = ring.lap + ANSWERED
-                    if offset and rec.enabled:
-                        ring.pack(
-                            ring.buffer, offset, now_ns(), status, number, name, tag
-                        )
+                    if offset and recorder.enabled:
+                        pack(buffer, offset, now_ns(), status, number, name, tag)
                 except Exception as error:  # noqa: BLE001 - nothing may reach the app
-                    rec.fail(error)
+                    recorder.fail(error)
             return send(message)
 
         token = current_request.set(number)
         try:
-            await self.app(scope, receive, recorded_send)
+            await app(scope, receive, recorded_send)
         finally:
-            rec.requests.pop(number, None)
+            recorder.requests.pop(number, None)
             if not is_answered or not task_is_its_own:
-                _note_end(rec, number, is_answered, status, token)
+                _note_end(recorder, number, is_answered, status, token)
+
+    return observed
+
+
+async def _pass_through(
+    app: App,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    on_startup: Callable[[Any], None],
+    on_shutdown: Callable[[], None],
+) -> None:
+    if scope["type"] != "lifespan":
+        await app(scope, receive, send)
+        return
+    on_startup(scope.get("app"))
+    try:
+        await app(scope, receive, send)
+    finally:
+        on_shutdown()
 
 
 def _route_name(rec: Recorder, key: tuple[str, str | None]) -> int:
