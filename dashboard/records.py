@@ -82,13 +82,13 @@ class Kind(IntEnum):
     half of its trace id, both as signed 64-bit numbers. Has no time of its own and
     stands before its REQUEST."""
     RESPONSE = 15
-    """Request `a` began an answer of several pieces at `t`: `u` = status."""
+    """Request `a` handed over a piece, not the last, of its answer: `u` = status."""
     ANSWERED = 16
     """Request `a` handed over the last byte of its answer at `t`; `u` = status, or 0
     when it ended without one; `b` = method, route."""
     REQUEST_END = 17
-    """Request `a` left the app (background tasks included) at `t`. Not written for an
-    answered one whose task was made for it: then that task's end is the request's."""
+    """Request `a` left the app (background tasks included) at `t`. Not written when
+    its task was made for it: then that task's end is the request's, answered or not."""
     ADOPTED = 18
     """Task `a` existed before recording began: `b` = name, `u` = 0 if it was
     waiting, 1 if ready, 2 if it was the one that ran."""

@@ -220,7 +220,13 @@ def observe(app: Any, *, title: str = "") -> Any:
         )
 
     if not hasattr(app, "build_middleware_stack"):
-        return wrap(app)
+        wrapped = wrap(app)
+
+        # Servers tell an ASGI 3 app by its being a coroutine function.
+        async def observed(scope: Any, receive: Any, send: Any) -> None:
+            await wrapped(scope, receive, send)
+
+        return observed
     # `add_middleware` would put us inside Starlette's own error handling, where
     # a failing handler has no status yet.
     build = app.build_middleware_stack

@@ -252,7 +252,7 @@ def make_call_soon(rec: Recorder, loop: Any) -> Callable[..., Any]:
                     entry.no = number = next_task()
                     entry.since_ns = 0
                     entry.named = False
-                    entry.gone = None
+                    entry.gone = entry.scope = None
                     try:
                         name = find_name(id(get_coro(task).cr_code))  # type: ignore[union-attr]
                     except AttributeError:

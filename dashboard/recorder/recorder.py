@@ -47,7 +47,7 @@ HOOK_FACTOR = 1.5
 class TaskEntry:
     """What the recorder remembers of a living task: numbers, no reference to it."""
 
-    __slots__ = ("gone", "named", "no", "since_ns", "state")
+    __slots__ = ("gone", "named", "no", "request", "scope", "since_ns", "state")
 
     def __init__(self, no: int) -> None:
         self.no = no
@@ -57,6 +57,9 @@ class TaskEntry:
         self.named = False
         """Whether the reason of the present wait is recorded."""
         self.gone: TaskReference | None = None
+        self.scope: MutableMapping[str, Any] | None = None
+        """The ASGI scope of the request that it serves, while its route is untold."""
+        self.request = 0
 
 
 class TaskReference(weakref.ref[Any]):
@@ -87,12 +90,9 @@ class Recorder:
         "next_task",
         "now_ns",
         "on_failure",
-        "requests",
         "ring",
         "stall_ns",
-        "streaming",
         "tasks",
-        "told",
     )
 
     def __init__(
@@ -109,12 +109,6 @@ class Recorder:
         self.on_failure: Callable[[], None] | None = None
         self.tasks: dict[int, TaskEntry] = {}
         """Living tasks by `id()`. An id that is reused gets a new entry at birth."""
-        self.requests: dict[int, MutableMapping[str, Any]] = {}
-        """ASGI scopes of the requests under way, by number."""
-        self.told: set[int] = set()
-        """Those whose route is recorded already."""
-        self.streaming: set[int] = set()
-        """Those whose answer comes in several pieces and has begun."""
         self.current = 0
         """The owner that runs now (see records.py), 0 between steps."""
         self.entry: TaskEntry | None = None

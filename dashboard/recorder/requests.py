@@ -12,12 +12,11 @@ from asyncio import get_running_loop
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from dashboard.recorder.recorder import Recorder, current_request
+from dashboard.recorder.recorder import Recorder, TaskEntry, current_request
 from dashboard.records import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
-    from contextvars import Token
 
     Scope = MutableMapping[str, Any]
     Message = MutableMapping[str, Any]
@@ -38,44 +37,43 @@ def wrap_app(
 ) -> App:
     """Return `app` with its requests recorded by the running loop's recorder.
 
+    What is returned is called and awaited as an ASGI app is, but is no coroutine
+    function: for a plain request there is no frame of ours around the app.
+
     Lifespan events pass through `on_startup` and `on_shutdown`, which begin and
     end the recording of the loop that serves the app.
     """
     rec: Recorder | None = None
     home: Any = None
 
-    async def observed(scope: Scope, receive: Receive, send: Send) -> None:
+    def observed(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         nonlocal rec, home
         if scope["type"] != "http":
-            await _pass_through(app, scope, receive, send, on_startup, on_shutdown)
-            return
+            return _pass_through(app, scope, receive, send, on_startup, on_shutdown)
         if rec is None or not rec.enabled or get_running_loop() is not home:
             rec, home = recorder_of(), get_running_loop()
             if rec is None or not rec.enabled:
-                await app(scope, receive, send)
-                return
+                return app(scope, receive, send)
+        recorder = rec
         # One function and two records for a plain request, written out in place:
         # code that runs once per request finds the caches cold, and then each
         # Python call costs a microsecond.
-        ring, now_ns, pack, buffer = (
-            rec.ring,
-            rec.now_ns,
-            rec.ring.pack,
-            rec.ring.buffer,
-        )
+        ring = recorder.ring
         number = next_request()
+        entry = recorder.entry
         status = 0
-        is_answered = task_is_its_own = False
+        is_answered = False
         try:
             for name, value in scope["headers"]:
                 if name == b"traceparent":
-                    _note_trace(rec, number, value)
+                    _note_trace(recorder, number, value)
                     break
-            entry = rec.entry
-            if entry is not None and entry.no == rec.current:
-                # Servers make a task for each request, whose end is the request's.
-                task_is_its_own = entry.since_ns == 0
-            rec.requests[number] = scope
+            if entry is None or entry.no != recorder.current or entry.since_ns:
+                entry = None
+            else:
+                # This is the first step of a task that the server made for this
+                # request: the task's end is the request's, and its context too.
+                entry.scope, entry.request = scope, number
             tag = ring.lap + REQUEST
             try:
                 offset = ring.advance()
@@ -83,11 +81,17 @@ def wrap_app(
                 offset = ring.wrap()
                 tag = ring.lap + REQUEST
             if offset:
-                task = rec.current if rec.current > 0 else 0
-                pack(buffer, offset, now_ns(), task_is_its_own, number, task, tag)
+                ring.pack(
+                    ring.buffer,
+                    offset,
+                    recorder.now_ns(),
+                    entry is not None,
+                    number,
+                    recorder.current if recorder.current > 0 else 0,
+                    tag,
+                )
         except Exception as error:  # noqa: BLE001 - nothing may reach the app
-            rec.fail(error)
-        recorder = rec
+            recorder.fail(error)
 
         def recorded_send(message: Message) -> Awaitable[None]:
             nonlocal status, is_answered
@@ -95,8 +99,8 @@ def wrap_app(
             if kind == "http.response.start":
                 status = message.get("status", 0)
             elif kind == "http.response.body" and not is_answered:
-                if message.get("more_body", False):
-                    _note_stream(recorder, number, scope, status)
+                if message.get("more_body"):
+                    _note_stream(recorder, number, status)
                     return send(message)
                 is_answered = True
                 try:
@@ -110,20 +114,44 @@ def wrap_app(
                         offset = ring.wrap()
                         tag = ring.lap + ANSWERED
                     if offset and recorder.enabled:
-                        pack(buffer, offset, now_ns(), status, number, name, tag)
+                        ring.pack(
+                            ring.buffer,
+                            offset,
+                            recorder.now_ns(),
+                            status,
+                            number,
+                            name,
+                            tag,
+                        )
                 except Exception as error:  # noqa: BLE001 - nothing may reach the app
                     recorder.fail(error)
             return send(message)
 
-        token = current_request.set(number)
-        try:
-            await app(scope, receive, recorded_send)
-        finally:
-            recorder.requests.pop(number, None)
-            if not is_answered or not task_is_its_own:
-                _note_end(recorder, number, is_answered, status, token)
+        if entry is None:
+            running = app(scope, receive, recorded_send)
+            return _in_a_shared_task(recorder, number, running)
+        current_request.set(number)
+        return app(scope, receive, recorded_send)
 
     return observed
+
+
+async def _in_a_shared_task(
+    rec: Recorder, number: int, running: Awaitable[None]
+) -> None:
+    """Serve a request in a task that does other things too: mark its end."""
+    token = current_request.set(number)
+    try:
+        await running
+    finally:
+        # An app that is closed from another context has nothing to undo.
+        with suppress(ValueError):
+            current_request.reset(token)
+        try:
+            if rec.enabled:
+                rec.ring.write(Kind.REQUEST_END, rec.now_ns(), 0, number, 0)
+        except Exception as error:  # noqa: BLE001 - nothing may reach the app
+            rec.fail(error)
 
 
 async def _pass_through(
@@ -153,42 +181,24 @@ def _route_name(rec: Recorder, key: tuple[str, str | None]) -> int:
     return index
 
 
-def tell_names(rec: Recorder) -> None:
-    """Record the routes of requests that are under way, once each."""
-    for number, scope in list(rec.requests.items()):
-        path = getattr(scope.get("route"), "path", None)
-        if path is not None and number not in rec.told:
-            rec.told.add(number)
-            name = _route_name(rec, (scope["method"], path))
-            rec.ring.write(Kind.REQUEST_NAME, rec.now_ns(), 0, number, name)
-    rec.told.intersection_update(rec.requests)
-
-
-def _note_stream(rec: Recorder, number: int, scope: Scope, status: int) -> None:
-    """Record the first piece of an answer that comes in several."""
-    if number in rec.streaming or not rec.enabled:
+def tell_name(rec: Recorder, entry: TaskEntry) -> None:
+    """Record the route of the request that a task serves, once it is known."""
+    scope = entry.scope
+    if scope is None:
         return
-    try:
-        rec.streaming.add(number)
-        rec.ring.write(Kind.RESPONSE, rec.now_ns(), status, number, 0)
-        rec.streaming.intersection_update(rec.requests)
-    except Exception as error:  # noqa: BLE001 - nothing may reach the app
-        rec.fail(error)
+    path = getattr(scope.get("route"), "path", None)
+    if path is not None:
+        entry.scope = None
+        name = _route_name(rec, (scope["method"], path))
+        rec.ring.write(Kind.REQUEST_NAME, rec.now_ns(), 0, entry.request, name)
 
 
-def _note_end(
-    rec: Recorder, number: int, is_answered: bool, status: int, token: Token[int]
-) -> None:
-    """Do what a plain request does not need: it had no answer, or its task goes on."""
-    # A task that was made for the request takes its context with it.
-    with suppress(ValueError):
-        current_request.reset(token)
+def _note_stream(rec: Recorder, number: int, status: int) -> None:
+    """Record a piece of an answer that comes in several."""
     if not rec.enabled:
         return
     try:
-        if not is_answered:
-            rec.ring.write(ANSWERED, rec.now_ns(), status, number, 0)
-        rec.ring.write(Kind.REQUEST_END, rec.now_ns(), 0, number, 0)
+        rec.ring.write(Kind.RESPONSE, rec.now_ns(), status, number, 0)
     except Exception as error:  # noqa: BLE001 - nothing may reach the app
         rec.fail(error)
 

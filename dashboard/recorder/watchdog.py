@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard.recorder.reasons import is_users, note_reason
 from dashboard.recorder.recorder import WAITING
-from dashboard.recorder.requests import tell_names
+from dashboard.recorder.requests import tell_name
 from dashboard.records import Cell, Kind
 
 if TYPE_CHECKING:
@@ -82,8 +82,6 @@ class Watchdog:
             cells[Cell.SINCE] = started_ns
             if now_ns - started_ns > recorder.stall_ns:
                 self._sample(started_ns, now_ns)
-        if recorder.requests:
-            tell_names(recorder)
         if now_ns >= self._next_scan_ns:
             self._scan(now_ns)
 
@@ -109,6 +107,7 @@ class Watchdog:
         """Name the waits that have lasted; bounded by a share of the time."""
         recorder = self._recorder
         for entry in list(recorder.tasks.values()):
+            tell_name(recorder, entry)
             if (
                 entry.state == WAITING
                 and not entry.named
