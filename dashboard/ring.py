@@ -55,6 +55,7 @@ HOLE_PATIENCE_NS = 200_000_000
 #: Records per read: small enough to poll for nothing 30 times a second, large
 #: enough that the calls around it do not count.
 READ_CHUNK = 4096
+PEEK = 64
 _LAST_KIND = max(Kind)
 
 
@@ -412,7 +413,10 @@ class RingReader:
         """
         slot = self._next % self.capacity
         count = min(limit, self.capacity - slot)
-        first = self._pread(slot, count)
+        # Mostly there is nothing new, or a few records: look before reading much.
+        first = self._pread(slot, min(count, PEEK))
+        if len(first) == PEEK * RECORD_BYTES and self._is_good(first[-8:]):
+            first = self._pread(slot, count)
         if not first:
             return b""
         tags = memoryview(first).cast("Q")[3::4]
@@ -434,6 +438,10 @@ class RingReader:
         at = self._records_at + slot * RECORD_BYTES
         data = os.pread(self._fd, count * RECORD_BYTES, at)
         return data[: len(data) // RECORD_BYTES * RECORD_BYTES]
+
+    def _is_good(self, tag: bytes) -> bool:
+        expected = self._next // self.capacity + 1
+        return int.from_bytes(tag, "little") >> LAP_SHIFT == expected
 
     def _count_good(self, tags: memoryview, expected: int) -> int:
         base = expected << LAP_SHIFT

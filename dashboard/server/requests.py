@@ -95,10 +95,17 @@ class Request:
         """Wall time so far accounted for."""
         return sum(self.spent_ns.values())
 
-    def to_wire(self) -> dict[str, object]:
-        """Return the request as frames and `/api/state` show it."""
+    def to_wire(self, now_ns: int = 0) -> dict[str, object]:
+        """Return the request as frames and `/api/state` show it.
+
+        One that is under way is told as far as `now_ns`, if that is given.
+        """
+        spent_ns = self.spent_ns
+        if not self.answered_ns and now_ns > self.since_ns:
+            part = PARTS[State(self.state)]
+            spent_ns = spent_ns | {part: spent_ns[part] + now_ns - self.since_ns}
         split: dict[str, float | None] = {
-            f"{name}_ms": round(ns / 1e6, 6) for name, ns in self.spent_ns.items()
+            f"{name}_ms": round(ns / 1e6, 6) for name, ns in spent_ns.items()
         }
         if not self.sent:
             split["outside_ms"] = None
@@ -112,7 +119,7 @@ class Request:
             "state": State(self.state).name.lower(),
             "start_ns": self.begun_ns,
             "end_ns": self.answered_ns,
-            "total_ms": round(self.total_ns / 1e6, 6),
+            "total_ms": round(sum(spent_ns.values()) / 1e6, 6),
             "split": split,
         }
 

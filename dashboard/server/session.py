@@ -116,7 +116,10 @@ class Session:
             loop.note = strings[note]
         if not alive or cells[Cell.STATE] != RingState.RECORDING:
             loop.ended = True
-            loop.model.finish(max(now_ns if alive else loop.model.end_ns, 0))
+            # Of a process that was killed we know what it did until we last looked.
+            seen_ns = loop.window[-1][0] if loop.window else 0
+            end_ns = now_ns if alive else max(loop.model.end_ns, seen_ns)
+            loop.model.finish(end_ns)
             self._drop_ended()
             return
         loop.model.tick(now_ns, cells[Cell.OWNER], cells[Cell.SINCE])
@@ -168,7 +171,7 @@ class Session:
             ),
             "utilisation": round(loop.utilisation(now_ns), 4),
             "lag_ms": round(model.lag_ns(now_ns) / 1e6, 3),
-            "recording_cost": round(loop.recording_cost(now_ns), 5),
+            "recording_cost": round(loop.recording_cost(now_ns), 7),
             "waits": dict(model.waits),
             "running": running,
             "missed": loop.missed,

@@ -112,7 +112,7 @@ def describe_state(session: Session, now_ns: int) -> dict[str, Any]:
         "missed": session.missed,
         "loops": session.describe_loops(now_ns),
         "tasks": session.describe_tasks(),
-        "requests": _requests(requests, origin),
+        "requests": _requests(requests, origin, now_ns),
         "stalls": _stalls(list(session.stalls.kept)[-RECENT_STALLS:], origin),
         "findings": [],
         "counts": _counts(session),
@@ -171,10 +171,12 @@ def _columns(rows: list[Row], origin_ns: int) -> dict[str, Any] | None:
     }
 
 
-def _requests(requests: Iterable[Request], origin_ns: int) -> list[dict[str, object]]:
+def _requests(
+    requests: Iterable[Request], origin_ns: int, now_ns: int = 0
+) -> list[dict[str, object]]:
     described = []
     for request in requests:
-        wire = request.to_wire()
+        wire = request.to_wire(now_ns)
         wire["start_ns"] = request.begun_ns - origin_ns
         wire["end_ns"] = request.answered_ns - origin_ns if request.answered_ns else 0
         described.append(wire)
