@@ -55,6 +55,11 @@ HOLE_PATIENCE_NS = 200_000_000
 #: Records per read: small enough to poll for nothing 30 times a second, large
 #: enough that the calls around it do not count.
 READ_CHUNK = 4096
+#: Rings that are kept after their end. A container's /dev/shm has 64 MB by default,
+#: and the living need room, too.
+KEEP_ENDED = 3
+#: A header that asks for more than this (64 MiB of records) is not one of ours.
+MAX_CAPACITY = 1 << 21
 PEEK = 64
 _LAST_KIND = max(Kind)
 
@@ -183,7 +188,7 @@ class RingWriter:
         try:
             # Reserve every page now. Writing to a page that a full file system
             # cannot supply would kill the observed app with SIGBUS.
-            os.posix_fallocate(descriptor, 0, size)
+            _reserve(descriptor, size)
             self.buffer = mmap.mmap(descriptor, size)
         except BaseException:
             path.unlink(missing_ok=True)
@@ -326,13 +331,30 @@ def create_ring(
     )
     # The moment makes the name unique even when the system reuses the pid.
     path = folder / f"{pid}-{loop_no}-{identity.began_ns}{SUFFIX}"
+    remove_stale(folder)
     try:
-        return RingWriter(path, identity, records_bytes=records_bytes)
+        try:
+            return RingWriter(path, identity, records_bytes=records_bytes)
+        except OSError:
+            # Most likely full of rings that nobody needs as much as we need ours.
+            remove_stale(folder, keep=0)
+            return RingWriter(path, identity, records_bytes=records_bytes)
     except OSError as error:
         raise RingError(
             f"cannot create a ring in {str(folder)!r} ({error.strerror}); "
             "free some space, or set LOOPSCOPE_DIR to another folder"
         ) from error
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Give every page of the file its place now."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+        return
+    # macOS has no such call; zeros that are really written reserve as well.
+    zeros = bytes(1 << 20)
+    for at in range(0, size, len(zeros)):
+        os.pwrite(descriptor, zeros[: size - at], at)
 
 
 # ---------------------------------------------------------------------- reader
@@ -563,7 +585,7 @@ def _read_identity(descriptor: int, path: Path) -> tuple[Identity, int, int, int
     found = os.fstat(descriptor).st_size
     if (
         record_bytes != RECORD_BYTES
-        or capacity < 1
+        or not 1 <= capacity <= MAX_CAPACITY
         or records_at != STRINGS_AT + strings_bytes
         or found < needed
     ):
@@ -581,21 +603,39 @@ def _read_identity(descriptor: int, path: Path) -> tuple[Identity, int, int, int
     return identity, records_at, strings_bytes, capacity
 
 
-def remove_stale(directory: Path, *, keep: int = 16, max_age_s: float = 86_400) -> int:
-    """Delete rings of dead processes beyond the `keep` newest or too old; count them."""
-    dead: list[tuple[float, Path]] = []
+def remove_stale(
+    directory: Path, *, keep: int = KEEP_ENDED, max_age_s: float = 86_400
+) -> int:
+    """Delete ended rings beyond the `keep` newest, or too old; count them.
+
+    Ended is a ring whose process is gone, or whose recording is.
+    """
+    ended: list[tuple[float, Path]] = []
     with suppress(OSError):
         for path in directory.glob(f"*{SUFFIX}"):
-            pid = path.name.partition("-")[0]
-            if pid.isascii() and pid.isdigit() and process_began(int(pid)) is None:
-                with suppress(OSError):
-                    dead.append((path.stat().st_mtime, path))
-    dead.sort(reverse=True)
+            with suppress(OSError):
+                if _has_ended(path):
+                    ended.append((path.stat().st_mtime, path))
+    ended.sort(reverse=True)
     oldest = time.time() - max_age_s
     removed = 0
-    for index, (modified, path) in enumerate(dead):
+    for index, (modified, path) in enumerate(ended):
         if index >= keep or modified < oldest:
             with suppress(OSError):
                 path.unlink()
                 removed += 1
     return removed
+
+
+def _has_ended(path: Path) -> bool:
+    pid = path.name.partition("-")[0]
+    if not (pid.isascii() and pid.isdigit()):
+        return False
+    if process_began(int(pid)) is None:
+        return True
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        state = os.pread(descriptor, 8, CELLS_AT)
+    finally:
+        os.close(descriptor)
+    return int.from_bytes(state, "little") in (RingState.STOPPED, RingState.FAILED)

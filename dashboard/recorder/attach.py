@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 import sys
 import threading
+import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from dashboard.recorder.requests import wrap_app
 from dashboard.recorder.threads import ThreadHooks
 from dashboard.recorder.watchdog import Watchdog
 from dashboard.records import RingState
-from dashboard.ring import create_ring, remove_stale
+from dashboard.ring import create_ring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +54,6 @@ class Recording:
             loop_no=_next_loop(),
             directory=directory,
         )
-        remove_stale(ring.path.parent)
         self.recorder = Recorder(ring)
         self.recorder.on_failure = self._take_off
         self._hooks = hooks_for(self.recorder, loop)
@@ -70,11 +71,14 @@ class Recording:
         current = None
         if loop.is_running():
             current = asyncio.current_task(loop)
-        for task in asyncio.all_tasks(loop):
+            recorder.thread_id = threading.get_ident()
+        tasks = asyncio.all_tasks(loop)
+        ready = self._hooks.ready_tasks(tasks)
+        for task in tasks:
             if task is current:
                 recorder.current = recorder.adopt(task, RUNNING).no
             else:
-                recorder.adopt(task, READY if self._hooks.is_ready(task) else WAITING)
+                recorder.adopt(task, READY if task in ready else WAITING)
         self._stock_close = loop.__dict__.get("close")
         close = loop.close
 
@@ -86,7 +90,7 @@ class Recording:
         loop.close = close_and_stop  # type: ignore[method-assign]
         self._hooks.install()
         self._threads.install()
-        self._watchdog = Watchdog(recorder, loop, threading.get_ident())
+        self._watchdog = Watchdog(recorder, loop)
         self._watchdog.start()
 
     def stop(self) -> None:
@@ -96,6 +100,10 @@ class Recording:
         if self.recorder.enabled:
             self.recorder.enabled = False
             self.recorder.ring.close(RingState.STOPPED)
+        self._take_off()
+
+    def abandon(self) -> None:
+        """Take everything off without a word to the ring."""
         self._take_off()
 
     def _take_off(self) -> None:
@@ -110,6 +118,18 @@ class Recording:
                 self.loop.close = self._stock_close  # type: ignore[method-assign]
 
 
+def _forget_everything() -> None:
+    """In a forked child: the ring is the parent's, whose recording goes on."""
+    for recording in list(_recordings.values()):
+        recording.recorder.enabled = False
+        recording.abandon()
+    _recordings.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_everything)
+
+
 def start_recording(
     loop: asyncio.AbstractEventLoop, *, title: str, directory: Path | None = None
 ) -> Recording:
@@ -122,7 +142,12 @@ def start_recording(
     if recording is None or recording.loop is not loop:
         recording = Recording(loop, title=title, directory=directory)
         _recordings[id(loop)] = recording
-        recording.start()
+        try:
+            recording.start()
+        except BaseException:
+            # Half a recording would have no owner, and nobody to end it.
+            recording.stop()
+            raise
     recording.users += 1
     return recording
 
@@ -185,15 +210,17 @@ def observe(app: Any, *, title: str = "") -> Any:
     fail, a line is logged and the app serves on.
     """
     recordings: list[Recording] = []
-    tried: set[int] = set()
+    tried: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def begin(inner: Any = None) -> None:
         loop = asyncio.get_running_loop()
-        if id(loop) in tried:
+        if loop in tried:
             return
-        tried.add(id(loop))
+        tried.add(loop)
         name = title or str(getattr(inner or app, "title", "")) or default_title()
         try:
+            # Loops that were closed without a shutdown event, as test clients do.
+            recordings[:] = [each for each in recordings if not each.loop.is_closed()]
             recordings.append(start_recording(loop, title=name))
         except DashboardError as error:
             logger.error("not recording: %s", error)
@@ -202,7 +229,7 @@ def observe(app: Any, *, title: str = "") -> Any:
 
     def end() -> None:
         loop = asyncio.get_running_loop()
-        tried.discard(id(loop))
+        tried.discard(loop)
         for recording in [each for each in recordings if each.loop is loop]:
             recordings.remove(recording)
             stop_recording(recording)

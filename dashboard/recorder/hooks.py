@@ -67,6 +67,12 @@ CALL, POLL, DUE = int(Kind.CALL), int(Kind.POLL), int(Kind.DUE)
 OWNER = int(Cell.OWNER)
 
 
+def to_ns(seconds: float) -> int:
+    """Return a time of the loop's clock in ns; 0 for one that never comes."""
+    # Also false for NaN. A hundred years fit, "for ever" in any disguise does not.
+    return int(seconds * 1e9) if 0 < seconds < 3.2e9 else 0
+
+
 def _find_first_step_type() -> type:
     """Return the C type of a task's bare step; a loop is not needed for that."""
     seen: list[Any] = []
@@ -120,6 +126,9 @@ def make_step(rec: Recorder) -> Callable[[Any], None]:
         try:
             handle._context.run(callback, *handle._args)
         except (SystemExit, KeyboardInterrupt):
+            rec.current = 0
+            if is_done(callback.__self__):
+                forget(id(callback.__self__), None)
             raise
         except BaseException as error:
             _report(handle, error)
@@ -142,6 +151,8 @@ def make_step(rec: Recorder) -> Callable[[Any], None]:
                         rec.watch(task, entry)
                 else:
                     forget(id(task), None)
+                    # Its weak reference knows it, too: no cycle may outlive it.
+                    entry.gone = None
                     kind = STEP_DONE
                     if was_cancelled(task):
                         kind = STEP_CANCELLED
@@ -237,7 +248,11 @@ def make_call_soon(rec: Recorder, loop: Any) -> Callable[..., Any]:
                 wake(callback, context)
             if previous is not None:
                 return previous(callback, *args, context=context)
-            return type(loop).call_soon(loop, callback, *args, context=context)
+            stock = type(loop).call_soon(loop, callback, *args, context=context)
+            if stock._source_traceback:
+                # The last line of where it was made is ours.
+                del stock._source_traceback[-1]
+            return stock
         if loop._closed:
             loop._check_closed()
         if kind is FirstStep or (
@@ -253,6 +268,7 @@ def make_call_soon(rec: Recorder, loop: Any) -> Callable[..., Any]:
                     entry.since_ns = 0
                     entry.named = False
                     entry.gone = entry.scope = None
+                    entry.request = 0
                     try:
                         name = find_name(id(get_coro(task).cr_code))  # type: ignore[union-attr]
                     except AttributeError:
@@ -335,7 +351,7 @@ def make_run(
                 entry.state = RUNNING
             else:
                 if kind is MethodType:
-                    name = find_name(id(callback.__func__.__code__))
+                    name = find_name(id(getattr(callback.__func__, "__code__", None)))
                 elif kind is FunctionType:
                     name = find_name(id(callback.__code__))
                 else:
@@ -343,8 +359,8 @@ def make_run(
                 name = name or name_callback(callback)
                 rec.current = -name
                 if type(handle) is TimerHandle:
-                    deadline = int(handle.when() * 1e9)
-                    if start - deadline > DUE_WORTH_NS:
+                    deadline = to_ns(handle.when())
+                    if deadline and start - deadline > DUE_WORTH_NS:
                         ring.write(DUE, start, deadline, name, 0)
             cells[OWNER] = rec.current
         except Exception as error:
@@ -353,6 +369,7 @@ def make_run(
         try:
             context.run(callback, *handle._args)
         except (SystemExit, KeyboardInterrupt):
+            rec.current = 0
             raise
         except BaseException as error:
             _report(handle, error)
@@ -361,6 +378,9 @@ def make_run(
         if not rec.enabled:
             return
         try:
+            if loop._stopping:
+                # The loop ends after this round: nobody runs, however long.
+                cells[OWNER] = 0
             if entry is not None:
                 _write_step(rec, entry, callback.__self__, start, end)
                 return
@@ -514,12 +534,14 @@ class AsyncioHooks:
         _restore(self._loop, "call_soon", self._call_soon, self._stock_call_soon)
         _restore(self._selector, "select", self._select, self._stock_select)
 
-    def is_ready(self, task: Any) -> bool:
-        """Say whether a step of `task` is in the ready queue."""
-        return any(
-            getattr(handle._callback, "__self__", None) is task
+    def ready_tasks(self, tasks: set[Any]) -> set[Any]:
+        """Return those of `tasks` that have a step in the ready queue."""
+        queued = {
+            id(handle._callback.__self__)
             for handle in list(self._loop._ready)
-        )
+            if type(handle._callback) in (Wakeup, FirstStep)
+        }
+        return {task for task in tasks if id(task) in queued}
 
 
 # ------------------------------------------------------------------ uvloop
@@ -575,7 +597,9 @@ def make_wrappers(rec: Recorder) -> tuple[type, type]:
         def __init__(self, callback: Any, deadline_ns: int = 0) -> None:
             self.callback = callback
             self.deadline_ns = deadline_ns
-            self.__self__ = getattr(callback, "__self__", None)
+            # Only where reading it runs nobody's code.
+            is_bound = type(callback) in (MethodType, Wakeup)
+            self.__self__ = callback.__self__ if is_bound else None
 
         def __call__(self, *args: Any) -> Any:
             callback = self.callback
@@ -650,7 +674,7 @@ class UvloopHooks:
             when: float, callback: Any, *args: Any, context: Any = None
         ) -> Any:
             if callable(callback):
-                callback = call(callback, int(when * 1e9))
+                callback = call(callback, to_ns(when))
             return call_at(when, callback, *args, context=context)
 
         def recorded_call_later(
@@ -658,7 +682,8 @@ class UvloopHooks:
         ) -> Any:
             if callable(callback):
                 # libuv's clock stands still during a step, so ask the real one.
-                callback = call(callback, now_ns() + int(delay * 1e9))
+                deadline_ns = to_ns(delay) and now_ns() + to_ns(delay)
+                callback = call(callback, deadline_ns)
             return call_later(delay, callback, *args, context=context)
 
         self._ours = {
@@ -678,10 +703,10 @@ class UvloopHooks:
         for name, ours in self._ours.items():
             _restore(self._loop, name, ours, self._stock[name])
 
-    def is_ready(self, task: Any) -> bool:
-        """Say whether a step of `task` is queued, by what it awaits: uvloop's queue
-        cannot be looked at."""
-        return getattr(task, "_fut_waiter", None) is None
+    def ready_tasks(self, tasks: set[Any]) -> set[Any]:
+        """Return those of `tasks` that await nothing: uvloop's queue cannot be
+        looked at."""
+        return {task for task in tasks if getattr(task, "_fut_waiter", None) is None}
 
 
 def _restore(owner: Any, name: str, ours: Any, stock: Any) -> None:

@@ -73,7 +73,10 @@ KNOWN = {
 def note_reason(rec: Recorder, task: Any, entry: TaskEntry, now_ns: int) -> None:
     """Record why `task` waits, if that can be told."""
     entry.named = True
-    reason = find_reason(task)
+    try:
+        reason = find_reason(task)
+    except Exception:  # noqa: BLE001 - a coroutine of somebody's own making
+        return
     if reason is None:
         return
     what, file, line, function, deadline_ns = reason
@@ -107,12 +110,12 @@ def find_reason(task: Any) -> Reason | None:
 
 def _name(chain: list[Any], waiter: Any) -> str:
     for coro in reversed(chain):
-        name = getattr(coro, "__qualname__", "")
-        known = KNOWN.get(name)
-        if known is not None:
-            return known
+        # The user's own `wait` or `Lock.acquire` is not what we know by that name.
         if is_users(_frame(coro)):
             break
+        known = KNOWN.get(getattr(coro, "__qualname__", ""))
+        if known is not None:
+            return known
     kind = type(waiter).__name__
     if kind == "_GatheringFuture":
         return "tasks"
@@ -125,8 +128,11 @@ def _deadline_ns(innermost: Any) -> int:
     """Read `asyncio.sleep`'s timer handle from its frame."""
     frame = _frame(innermost)
     handle = frame.f_locals.get("h") if frame is not None else None
-    when = getattr(handle, "when", None)
-    return int(when() * 1e9) if when is not None else 0
+    # By name, as uvloop's is another type: nobody else's `when` may be called.
+    if type(handle).__name__ != "TimerHandle":
+        return 0
+    when = handle.when()  # type: ignore[union-attr]
+    return int(when * 1e9) if 0 < when < 3.2e9 else 0
 
 
 def _frame(coro: Any) -> Any:

@@ -14,6 +14,7 @@ import time
 import weakref
 from asyncio import Task
 from contextvars import ContextVar
+from threading import get_ident
 from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,9 @@ BORN = int(Kind.BORN)
 #: What the ADOPTED record says for each of them.
 ADOPTED_AS = {WAITING: 0, READY: 1, RUNNING: 2}
 
+#: Programs that make code as they run (templates, notebooks) would fill the memory
+#: with names; beyond this many pieces of code new ones stay nameless.
+MAX_NAMES = 20_000
 #: A record costs this many times its bare write: the rest is the hook around it.
 #: Measured by tests/benchmarks/step_cost.py (0.75 µs for two records).
 HOOK_FACTOR = 1.5
@@ -93,6 +97,7 @@ class Recorder:
         "ring",
         "stall_ns",
         "tasks",
+        "thread_id",
     )
 
     def __init__(
@@ -105,6 +110,8 @@ class Recorder:
         self.ring = ring
         self.now_ns = now_ns
         self.stall_ns = stall_ns
+        self.thread_id = 0
+        """Where the loop runs, as far as births tell; asyncio's loops know it."""
         self.enabled = True
         self.on_failure: Callable[[], None] | None = None
         self.tasks: dict[int, TaskEntry] = {}
@@ -160,6 +167,7 @@ class Recorder:
         """Number a task at the first sight of it; None if it is no task at all."""
         if type(task) is not Task and not isinstance(task, Task):
             return None
+        self.thread_id = get_ident()
         number = self.next_task()
         entry = self.tasks[id(task)] = TaskEntry(number)
         name = self.name_task(task)
@@ -202,7 +210,9 @@ class Recorder:
 
     def finish(self, task: Any) -> Kind:
         """Forget a task whose last step just ended; say how it ended."""
-        self.tasks.pop(id(task), None)
+        entry = self.tasks.pop(id(task), None)
+        if entry is not None:
+            entry.gone = None
         if task.cancelled():
             return Kind.STEP_CANCELLED
         # `exception()` would mark it as retrieved and silence asyncio's warning.
@@ -211,7 +221,16 @@ class Recorder:
         return Kind.STEP_DONE
 
     def name_task(self, task: Any) -> int:
-        """Return the string index of a task's coroutine: qualname, file, line."""
+        """Return the string index of a task's coroutine: qualname, file, line.
+
+        What cannot be named has no name; that is no reason to stop recording.
+        """
+        try:
+            return self._name_coroutine(task)
+        except Exception:  # noqa: BLE001 - a coroutine of somebody's own making
+            return 0
+
+    def _name_coroutine(self, task: Any) -> int:
         coro = task.get_coro()
         code = getattr(coro, "cr_code", None) or getattr(coro, "gi_code", None)
         if code is None:
@@ -221,6 +240,8 @@ class Recorder:
     def _name_code(self, code: CodeType) -> int:
         index = self.names.get(id(code))
         if index is None:
+            if len(self._codes) >= MAX_NAMES:
+                return 0
             index = self.intern(code.co_qualname, code.co_filename, code.co_firstlineno)
             self.names[id(code)] = index
             self._codes.append(code)
@@ -230,8 +251,14 @@ class Recorder:
         """Return the string index of a callback's name: qualname, file, line.
 
         Keyed by code object, not by function: closures come and go, their code
-        stays, so the table is bounded by the size of the program.
+        stays. What cannot be named is called *callback*.
         """
+        try:
+            return self._name_callable(callback)
+        except Exception:  # noqa: BLE001 - a callable of somebody's own making
+            return self.intern("callback")
+
+    def _name_callable(self, callback: Any) -> int:
         if type(callback) is BuiltinMethodType:
             key = (type(callback.__self__), callback.__name__)
             index = self.names.get(key)
@@ -251,10 +278,7 @@ class Recorder:
         name = getattr(callback, "__qualname__", None)
         if not isinstance(name, str):
             name = type(callback).__qualname__
-        index = self.names.get(name)
-        if index is None:
-            index = self.names[name] = self.intern(name)
-        return index
+        return self.intern(name)
 
     def intern(self, *fields: object) -> int:
         """Return the string index of `fields` joined as records.py says."""

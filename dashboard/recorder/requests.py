@@ -12,7 +12,12 @@ from asyncio import get_running_loop
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from dashboard.recorder.recorder import Recorder, TaskEntry, current_request
+from dashboard.recorder.recorder import (
+    MAX_NAMES,
+    Recorder,
+    TaskEntry,
+    current_request,
+)
 from dashboard.records import Kind
 
 if TYPE_CHECKING:
@@ -25,6 +30,11 @@ if TYPE_CHECKING:
     App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 REQUEST, ANSWERED = int(Kind.REQUEST), int(Kind.ANSWERED)
+METHODS = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
+)
+#: In place of a request's number in its task's entry, once it is answered.
+SERVED = -1
 next_request = itertools.count(1).__next__
 
 
@@ -43,18 +53,18 @@ def wrap_app(
     Lifespan events pass through `on_startup` and `on_shutdown`, which begin and
     end the recording of the loop that serves the app.
     """
-    rec: Recorder | None = None
-    home: Any = None
+    # One tuple, as two loops in two threads may serve the same app.
+    known: tuple[Recorder | None, Any] = (None, None)
 
     def observed(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        nonlocal rec, home
+        nonlocal known
         if scope["type"] != "http":
             return _pass_through(app, scope, receive, send, on_startup, on_shutdown)
-        if rec is None or not rec.enabled or get_running_loop() is not home:
-            rec, home = recorder_of(), get_running_loop()
-            if rec is None or not rec.enabled:
+        recorder, home = known
+        if recorder is None or not recorder.enabled or get_running_loop() is not home:
+            recorder, home = known = recorder_of(), get_running_loop()
+            if recorder is None or not recorder.enabled:
                 return app(scope, receive, send)
-        recorder = rec
         # One function and two records for a plain request, written out in place:
         # code that runs once per request finds the caches cold, and then each
         # Python call costs a microsecond.
@@ -69,6 +79,11 @@ def wrap_app(
                     _note_trace(recorder, number, value)
                     break
             if entry is None or entry.no != recorder.current or entry.since_ns:
+                entry = None
+            elif entry.request > 0:
+                # An observed app inside another: the request is recorded already.
+                return app(scope, receive, send)
+            elif entry.request:
                 entry = None
             else:
                 # This is the first step of a task that the server made for this
@@ -103,9 +118,12 @@ def wrap_app(
                     _note_stream(recorder, number, status)
                     return send(message)
                 is_answered = True
+                if entry is not None:
+                    entry.request = SERVED
                 try:
                     route = scope.get("route")
-                    key = (scope["method"], getattr(route, "path", None))
+                    path = getattr(route, "path", None)
+                    key = (scope["method"], scope.get("root_path"), path)
                     name = recorder.names.get(key) or _route_name(recorder, key)
                     tag = ring.lap + ANSWERED
                     try:
@@ -172,12 +190,17 @@ async def _pass_through(
         on_shutdown()
 
 
-def _route_name(rec: Recorder, key: tuple[str, str | None]) -> int:
-    """Return the string index of a method and a route template.
+def _route_name(rec: Recorder, key: tuple[str, str | None, str | None]) -> int:
+    """Return the string index of a method and a route template, mounts included.
 
-    A path is never recorded: it may carry what a user typed.
+    A path is never recorded: it may carry what a user typed; nor is a method that
+    somebody made up.
     """
-    index = rec.names[key] = rec.intern(key[0], key[1] or "(no route)")
+    method, root, path = key
+    route = "(no route)" if path is None else (root or "") + path
+    index = rec.intern(method if method in METHODS else "?", route)
+    if method in METHODS and len(rec.names) < MAX_NAMES:
+        rec.names[key] = index
     return index
 
 
@@ -189,8 +212,10 @@ def tell_name(rec: Recorder, entry: TaskEntry) -> None:
     path = getattr(scope.get("route"), "path", None)
     if path is not None:
         entry.scope = None
-        name = _route_name(rec, (scope["method"], path))
-        rec.ring.write(Kind.REQUEST_NAME, rec.now_ns(), 0, entry.request, name)
+        if entry.request > 0:
+            key = (scope["method"], scope.get("root_path"), path)
+            name = _route_name(rec, key)
+            rec.ring.write(Kind.REQUEST_NAME, rec.now_ns(), 0, entry.request, name)
 
 
 def _note_stream(rec: Recorder, number: int, status: int) -> None:

@@ -13,7 +13,7 @@ import functools
 import itertools
 import sys
 import threading
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from dashboard.recorder.reasons import is_users_file
@@ -55,8 +55,11 @@ class ThreadHooks:
                 return run_in_executor(executor, func, *args)
             if isinstance(executor, ProcessPoolExecutor):
                 _note(rec, Kind.PROCESS_CALL, func)
-                return run_in_executor(executor, func, *args)
-            return run_in_executor(executor, _in_thread(rec, func), *args)
+            elif executor is None or isinstance(executor, ThreadPoolExecutor):
+                func = _in_thread(rec, func)
+            # Any other may send the function elsewhere, where a wrapper of ours
+            # cannot go: it stays as it is.
+            return run_in_executor(executor, func, *args)
 
         self._ours = recorded
 

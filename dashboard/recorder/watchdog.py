@@ -42,10 +42,9 @@ LIVE_WAIT_NS = 15_000_000
 class Watchdog:
     """A daemon thread that watches one recorded loop until `stop`."""
 
-    def __init__(self, recorder: Recorder, loop: Any, thread_id: int) -> None:
+    def __init__(self, recorder: Recorder, loop: Any) -> None:
         self._recorder = recorder
         self._loop = weakref.ref(loop)
-        self._thread_id = thread_id
         self._stopped = False
         self._thread = threading.Thread(
             target=self._run, name="loopscope-watchdog", daemon=True
@@ -88,7 +87,9 @@ class Watchdog:
     def _sample(self, started_ns: int, now_ns: int) -> None:
         # asyncio says which thread it runs in; a loop that was attached before it
         # ran may run in another one than it was attached from.
-        thread_id = getattr(self._loop(), "_thread_id", None) or self._thread_id
+        thread_id = (
+            getattr(self._loop(), "_thread_id", None) or self._recorder.thread_id
+        )
         frame = sys._current_frames().get(thread_id)
         found = locate(frame)
         if found is None or self._recorder.last_ns != started_ns:

@@ -170,7 +170,9 @@ class Dashboard:
     def _read(self) -> bool:
         self._deliver_sent()
         more = self.follower.poll()
-        self._inbox.deliver_over(self.session, time.monotonic_ns())
+        if not more:
+            # Only then have the records of what was answered been read.
+            self._inbox.deliver_over(self.session, time.monotonic_ns())
         return more
 
     def _deliver_sent(self) -> None:

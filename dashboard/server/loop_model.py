@@ -591,15 +591,19 @@ class LoopModel:
     def lose(self) -> None:
         """Records were overwritten before we read them: say so, and start afresh.
 
-        Every lane is marked as unknown from the last moment that we know of; what
-        still lives shows up again by itself.
+        Whether a task or request of before still lives is not known: all of them
+        end here, unanswered. What lives shows up again, as new and without a name.
         """
         self._pending.clear()
-        for task in self.tasks.values():
+        for task in list(self.tasks.values()):
             self._set(task, State.LOST, self.end_ns)
-            task.queued.clear()
-            task.in_thread.clear()
+            self._forget(task, self.end_ns)
+        for request in list(self._open_requests.values()):
+            self.requests.end(request, self.end_ns)
+        self._open_requests.clear()
+        self._spans.clear()
         self._calls.clear()
+        self._deadlines.clear()
         for lane in (self._lane, *self._thread_lanes.values()):
             self.journal.row(lane, self.end_ns, State.LOST)
         self.stalls.break_off(self)

@@ -86,8 +86,9 @@ class Follower:
         for path, followed in list(self._followed.items()):
             try:
                 more |= self._follow(followed)
-            except OSError as error:
-                self._refuse(path, f"{path.name} cannot be read: {error.strerror}")
+            except Exception as error:  # noqa: BLE001 - the other rings must go on
+                why = getattr(error, "strerror", None) or repr(error)
+                self._refuse(path, f"{path.name} cannot be read: {why}")
                 self._session.tick(
                     followed.loop, now_ns, dict.fromkeys(Cell, 0), alive=False
                 )

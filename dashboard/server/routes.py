@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 #: A viewer that takes nothing for this long is gone, whatever its socket says.
 SEND_TIMEOUT_S = 10.0
 COUNTS = (1, 5, 20, 100)
+#: A trigger's order has some fifty; to parse this many takes a millisecond.
+MAX_BODY_BYTES = 65_536
 _STATUS = {
     UnknownScenario: 404,
     BadParameter: 422,
@@ -149,6 +151,11 @@ def _describe_source(handler: str) -> dict[str, Any]:
 @router.post("/api/trigger/{scenario_id}", status_code=202)
 async def trigger(request: Request, scenario_id: str) -> dict[str, str]:
     """Send `count` real requests to the demo app, all at once."""
+    if int(request.headers.get("content-length") or 0) > MAX_BODY_BYTES:
+        raise BadParameter(
+            f"the body must be a JSON object of at most {MAX_BODY_BYTES} bytes, "
+            f"got {request.headers['content-length'][:20]}"
+        )
     order = _read_order(await request.body())
     params = order.get("params")
     given = {} if params is None else params

@@ -363,7 +363,7 @@ def test_process(tape):
 
 
 def test_loss(tape):
-    """After a loss every lane is unknown until its task is seen again."""
+    """After a loss every lane ends as unknown; a task seen again is a new one."""
     tape.born(1, "main", 0).step(1, 10, 20).born(2, "other", 25).step(2, 30, 40)
     tape.play()
     tape.model.lose()
@@ -371,8 +371,9 @@ def test_loss(tape):
 
     assert tape.lanes() == {
         "loop": "0 idle, 10 running main, 20 idle, 30 running other, 40 lost, 500 idle",
-        "main": "0 ready, 10 running main, 20 waiting, 40 lost, 900 ready",
-        "other": "25 ready, 30 running other, 40 lost",
+        "main": "0 ready, 10 running main, 20 waiting, 40 gone",
+        "other": "25 ready, 30 running other, 40 gone",
+        "task": "900 ready",
     }
 
 
