@@ -64,7 +64,7 @@ STEP_WAITING, STEP_READY = int(Kind.STEP_WAITING), int(Kind.STEP_READY)
 STEP_DONE, STEP_RAISED = int(Kind.STEP_DONE), int(Kind.STEP_RAISED)
 STEP_CANCELLED, BORN = int(Kind.STEP_CANCELLED), int(Kind.BORN)
 CALL, POLL, DUE = int(Kind.CALL), int(Kind.POLL), int(Kind.DUE)
-OWNER = int(Cell.OWNER)
+OWNER, SINCE = int(Cell.OWNER), int(Cell.SINCE)
 
 
 def to_ns(seconds: float) -> int:
@@ -576,6 +576,8 @@ def make_wrappers(rec: Recorder) -> tuple[type, type]:
             entry.state = RUNNING
             start = rec.last_ns = now_ns()
             try:
+                # No poll is seen here, so a step does not begin where another ended.
+                cells[SINCE] = start
                 cells[OWNER] = no
             except Exception as error:
                 rec.fail(error)
@@ -609,6 +611,7 @@ def make_wrappers(rec: Recorder) -> tuple[type, type]:
             name = 0
             try:
                 name = name_callback(callback)
+                cells[SINCE] = start
                 cells[OWNER] = rec.current = -name
                 if self.deadline_ns and start - self.deadline_ns > DUE_WORTH_NS:
                     ring.write(DUE, start, self.deadline_ns, name, 0)

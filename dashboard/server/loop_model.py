@@ -177,6 +177,7 @@ class LoopModel:
             if owner and now_ns - self.end_ns > LIVE_STEP_NS:
                 began = since_ns if since_ns >= self.end_ns else self.end_ns
                 if now_ns - began > LIVE_STEP_NS:
+                    self._play_until(began)
                     self._begin(owner, began)
                     self._begun_early = True
                     self._play()

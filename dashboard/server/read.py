@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("loopscope")
 
+#: What ended longer ago than this is history, not something to watch.
+ENDED_MAX_AGE_S = 300
 SCAN_EVERY_NS = 250_000_000
 ALIVE_EVERY_NS = 250_000_000
 #: Making a ring takes milliseconds, of a process that gets its turn.
@@ -120,7 +122,7 @@ class Follower:
             if now_ns - self._doubted.setdefault(path, now_ns) >= BEING_MADE_NS:
                 self._refuse(path, str(error))
             return
-        if not self._show_ended and not is_alive(reader.identity):
+        if not is_alive(reader.identity) and not self._is_recent(path):
             reader.close()
             self._refused[path] = ""
             return
@@ -129,6 +131,14 @@ class Follower:
         self._followed[path] = _Followed(reader, loop)
         with suppress(OSError):
             self._follow(self._followed[path])
+
+    def _is_recent(self, path: Path) -> bool:
+        """Say whether an ended ring is worth showing to someone who just came."""
+        try:
+            age_s = time.time() - path.stat().st_mtime
+        except OSError:
+            return False
+        return self._show_ended and age_s < ENDED_MAX_AGE_S
 
     def _refuse(self, path: Path, sentence: str) -> None:
         logger.warning("%s", sentence)

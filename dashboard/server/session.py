@@ -99,7 +99,8 @@ class Session:
             number, journal=self.journal, requests=self.requests, stalls=self.stalls
         )
         loop = ObservedLoop(number, identity, model)
-        model.open_lane(identity.title or "the loop", identity.began_ns)
+        label = f"{identity.title or 'the loop'} · {identity.pid}"
+        model.open_lane(label, identity.began_ns)
         self.loops[number] = loop
         return loop
 

@@ -123,6 +123,7 @@ def test_dashboard_comes_back(start, open_page):
     """When the dashboard is restarted the page notices, and recovers by itself."""
     first = start()
     page = open_page(first.url, may_lose_connection=True)
+    wait_lamp(page, "idle")
     press(page, "Fast")
     wait_finished(page, 1)
 

@@ -209,6 +209,21 @@ def test_stops_with_the_server(serve):
     assert told.cells[Cell.STATE] == RingState.STOPPED
 
 
+def test_observed_twice(ring_dir):
+    """An observed app that is observed again, or mounted in one, counts once."""
+    outer = FastAPI()
+    outer.mount("/sub", make_app([]))
+    app = dashboard.observe(dashboard.observe(outer))
+
+    with serving(app, "asyncio") as get:
+        assert get("/sub/hello") == 200
+    (path,) = ring_dir.glob("*.ring")
+    told = read_ring(path)
+
+    (answered,) = told.of(Kind.ANSWERED)
+    assert told.strings[answered.b] == "GET\x1f/sub/hello"
+
+
 def test_unwritable_folder(ring_dir, caplog):
     """Where no ring can be made the app serves all the same, and one line says why."""
     ring_dir.write_text("a file, not a folder")

@@ -551,3 +551,13 @@ def test_nonsense(seed):
     tape.model.finish(now + 1)
     assert tape.requests.open == {}
     assert tape.model.waits == {}
+
+
+def test_block_of_a_task_just_born(tape):
+    """A task whose birth stands unread before its step is known when it blocks."""
+    tape.poll(0, 10).born(1, "handler", 20).play()
+    tape.model.tick(100 * MS, 1, 30)
+
+    assert tape.model.running_owner == 1
+    assert tape.model.tasks[1].name == "handler"
+    assert tape.model.running_since == 30

@@ -55,12 +55,13 @@ export function listenToKeys(page, actions, signal) {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const target = /** @type {Element} */ (event.target);
       // A dialog closes itself on Esc; a field and a focused control keep their keys.
-      if (target.closest("dialog, input, select, textarea, [contenteditable]")) return;
+      if (target.closest("dialog, input:not([type=radio]), select, textarea, [contenteditable]")) return;
+      if (event.code.startsWith("Arrow") && target.closest("input")) return;
       if ((event.code === "Space" || event.code === "Enter") && target.closest("button, a, summary")) {
         return;
       }
       const isScroller = target.closest("[data-scrolls]");
-      if (isScroller && /^(Arrow(Up|Down)|End|Space)$/.test(event.code)) return;
+      if (isScroller && /^Arrow(Up|Down)$/.test(event.code)) return;
       const binding = BINDINGS.find(({ keys }) => keys.includes(event.code) || keys.includes(event.key));
       if (!binding) return;
       event.preventDefault();

@@ -16,7 +16,7 @@ export function verdictOf(stall) {
   const length = formatMs(stall.duration_ms);
   const title = stall.over ? `${place} held the loop for ${length}` : `${place} holds the loop`;
   const { count, delay_ms: delayMs } = stall.victims;
-  if (!count) return { title, body: [stall.over ? "Nobody else wanted a turn." : "Nobody else can run."] };
+  if (!count) return { title, body: [stall.over ? OTHERS_UNSEEN : "Nobody else can run."] };
   const body = [
     stall.over ? "It delayed " : "It delays ",
     { strong: countOf(count, "request") },
@@ -61,6 +61,10 @@ export class FindingsView {
   /**
    * @param {import("../model/history.js").History} history
    * @param {readonly import("./triggers.js").Scenario[]} scenarios
+
+/** What others send stands at the door unseen: only a sender can tell when it was sent. */
+const OTHERS_UNSEEN =
+  "None of the requests that the loop knew of had to wait. Those that others send meanwhile cannot be seen at the door.";
    */
   show(history, scenarios) {
     const stall = history.lastStall;
