@@ -203,6 +203,7 @@ class Recorder:
     def _on_gone(self, reference: TaskReference) -> None:
         # Runs wherever the last reference is dropped: any thread, any time.
         entry = reference.entry
+        entry.gone = None
         if self.tasks.get(reference.key) is entry:
             del self.tasks[reference.key]
             if self.enabled:

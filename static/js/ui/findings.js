@@ -7,6 +7,10 @@ import { countOf, fileName, formatMs, formatPlace } from "../format.js";
 import { codeBlock } from "./code.js";
 import { make, part, setText } from "./parts.js";
 
+/** What others send stands at the door unseen: only a sender can tell when it was sent. */
+const OTHERS_UNSEEN =
+  "None of the requests that the loop knew of had to wait. Those that others send meanwhile cannot be seen at the door.";
+
 /**
  * @param {import("../wire.js").Stall} stall
  * @returns {{title: string, body: (string | {strong: string})[]}}
@@ -61,10 +65,6 @@ export class FindingsView {
   /**
    * @param {import("../model/history.js").History} history
    * @param {readonly import("./triggers.js").Scenario[]} scenarios
-
-/** What others send stands at the door unseen: only a sender can tell when it was sent. */
-const OTHERS_UNSEEN =
-  "None of the requests that the loop knew of had to wait. Those that others send meanwhile cannot be seen at the door.";
    */
   show(history, scenarios) {
     const stall = history.lastStall;
