@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dashboard.errors import DashboardError, RecorderError
-from dashboard.recorder.hooks import hooks_for
+from dashboard.recorder.hooks import hooks_for, replaced, restore
 from dashboard.recorder.recorder import READY, RUNNING, WAITING, Recorder
 from dashboard.recorder.requests import wrap_app
 from dashboard.recorder.threads import ThreadHooks
@@ -79,7 +79,7 @@ class Recording:
                 recorder.current = recorder.adopt(task, RUNNING).no
             else:
                 recorder.adopt(task, READY if task in ready else WAITING)
-        self._stock_close = loop.__dict__.get("close")
+        self._stock_close = replaced(loop, "close")
         close = loop.close
 
         def close_and_stop() -> None:
@@ -111,11 +111,7 @@ class Recording:
         self._threads.remove()
         if self._watchdog is not None:
             self._watchdog.stop()
-        if self.loop.__dict__.get("close") is self._close:
-            if self._stock_close is None:
-                del self.loop.close
-            else:
-                self.loop.close = self._stock_close  # type: ignore[method-assign]
+        restore(self.loop, "close", self._close, self._stock_close)
 
 
 def _forget_everything() -> None:

@@ -239,7 +239,7 @@ def make_call_soon(rec: Recorder, loop: Any) -> Callable[..., Any]:
     new, step_handle = object.__new__, make_handle_type(rec)
     ready_append = loop._ready.append
     # Someone who replaced it before us stays in the chain, at the cost of a call.
-    previous = loop.__dict__.get("call_soon")
+    previous = replaced(loop, "call_soon")
 
     def call_soon(callback: Any, *args: Any, context: Any = None) -> Any:
         kind = type(callback)
@@ -513,8 +513,8 @@ class AsyncioHooks:
         self._rec = rec
         self._loop = loop
         self._selector = loop._selector
-        self._stock_select = loop._selector.__dict__.get("select")
-        self._stock_call_soon = loop.__dict__.get("call_soon")
+        self._stock_select = replaced(loop._selector, "select")
+        self._stock_call_soon = replaced(loop, "call_soon")
         self._call_soon = make_call_soon(rec, loop)
         self._select = make_select(rec, loop, loop._selector.select)
 
@@ -531,8 +531,8 @@ class AsyncioHooks:
         recorder is off.
         """
         _runs.discard(self._loop)
-        _restore(self._loop, "call_soon", self._call_soon, self._stock_call_soon)
-        _restore(self._selector, "select", self._select, self._stock_select)
+        restore(self._loop, "call_soon", self._call_soon, self._stock_call_soon)
+        restore(self._selector, "select", self._select, self._stock_select)
 
     def ready_tasks(self, tasks: set[Any]) -> set[Any]:
         """Return those of `tasks` that have a step in the ready queue."""
@@ -648,7 +648,7 @@ class UvloopHooks:
 
     def __init__(self, rec: Recorder, loop: Any) -> None:
         self._loop = loop
-        self._stock = {name: loop.__dict__.get(name) for name in self._NAMES}
+        self._stock = {name: replaced(loop, name) for name in self._NAMES}
         step, call = make_wrappers(rec)
         wake, new, now_ns = make_wake(rec), object.__new__, rec.now_ns
         call_soon, call_soon_threadsafe = loop.call_soon, loop.call_soon_threadsafe
@@ -704,7 +704,7 @@ class UvloopHooks:
     def remove(self) -> None:
         """Put everything back, except what someone replaced after us."""
         for name, ours in self._ours.items():
-            _restore(self._loop, name, ours, self._stock[name])
+            restore(self._loop, name, ours, self._stock[name])
 
     def ready_tasks(self, tasks: set[Any]) -> set[Any]:
         """Return those of `tasks` that await nothing: uvloop's queue cannot be
@@ -712,8 +712,20 @@ class UvloopHooks:
         return {task for task in tasks if getattr(task, "_fut_waiter", None) is None}
 
 
-def _restore(owner: Any, name: str, ours: Any, stock: Any) -> None:
-    if owner.__dict__.get(name) is not ours:
+def replaced(owner: Any, name: str) -> Any:
+    """Return what someone put in place of an instance's method, or None.
+
+    Without a look into `__dict__`: from then on the interpreter would find every
+    attribute and method of the loop by a dictionary, not by its place.
+    """
+    found = getattr(owner, name)
+    is_stock = getattr(found, "__self__", None) is owner
+    return None if is_stock else found
+
+
+def restore(owner: Any, name: str, ours: Any, stock: Any) -> None:
+    """Put `stock` (None: the class's own) back in place of `ours`, if it is there."""
+    if getattr(owner, name) is not ours:
         return
     if stock is None:
         with suppress(AttributeError):

@@ -16,6 +16,7 @@ import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from dashboard.recorder.hooks import replaced, restore
 from dashboard.recorder.reasons import is_users_file
 from dashboard.records import Kind
 
@@ -47,7 +48,7 @@ class ThreadHooks:
     def __init__(self, rec: Recorder, loop: Any) -> None:
         self._rec = rec
         self._loop = loop
-        self._stock = loop.__dict__.get("run_in_executor")
+        self._stock = replaced(loop, "run_in_executor")
         run_in_executor = loop.run_in_executor
 
         def recorded(executor: Any, func: Any, *args: Any) -> Any:
@@ -76,11 +77,7 @@ class ThreadHooks:
     def remove(self) -> None:
         """Put everything back, except what someone replaced after us."""
         _recorders.pop(self._loop, None)
-        if self._loop.__dict__.get("run_in_executor") is self._ours:
-            if self._stock is None:
-                del self._loop.run_in_executor
-            else:
-                self._loop.run_in_executor = self._stock
+        restore(self._loop, "run_in_executor", self._ours, self._stock)
         to_thread: Any = sys.modules.get("anyio.to_thread")
         if not _recorders and to_thread is not None and to_thread.run_sync is _run_sync:
             to_thread.run_sync = _stock_run_sync
