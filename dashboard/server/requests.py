@@ -116,7 +116,7 @@ class Request:
             "route": self.route,
             "status": self.status,
             "scenario": self.scenario,
-            "state": State(self.state).name.lower(),
+            "state": "done" if self.answered_ns else State(self.state).name.lower(),
             "start_ns": self.begun_ns,
             "end_ns": self.answered_ns,
             "total_ms": round(sum(spent_ns.values()) / 1e6, 6),
