@@ -21,8 +21,9 @@ older lap means *not yet written*, a newer one *lapped*, zero *being written*.
 the step (wakes, births) stands before it in the ring and inside it in time.
 Other threads (worker threads, the watchdog) write between these at any point.
 
-**Numbers.** Tasks, requests and thread calls count from 1 within one ring and
-are never reused. An *owner* says who ran at that moment: a task's number, or
+**Numbers.** Tasks count from 1 within one ring, requests, thread calls and
+threads within one process (contexts and threads serve several loops); none is
+ever reused. An *owner* says who ran at that moment: a task's number, or
 minus a callback's string index, or 0 for nobody (timer, socket, other thread).
 
 **Strings** are indices in the ring's string table (0 = no string; the table is
@@ -105,18 +106,6 @@ class Kind(IntEnum):
     function; `b` = how many frames of other people's code were above it."""
     PROCESS_CALL = 24
     """Task `b` asked for function `u` to run in a process pool: call `a`."""
-
-
-STEP_KINDS = frozenset(
-    {
-        Kind.STEP_WAITING,
-        Kind.STEP_READY,
-        Kind.STEP_DONE,
-        Kind.STEP_RAISED,
-        Kind.STEP_CANCELLED,
-    }
-)
-"""The kinds that say *task `a` ran from `t` to `u`*."""
 
 
 class RingState(IntEnum):

@@ -365,7 +365,7 @@ class RingReader:
 
     `read` returns whole, committed records in the order of their slots. `missed`
     counts records that were overwritten before they were read, `damaged` those
-    whose bytes make no sense; both are shown on the page.
+    whose bytes make no sense (they are among the missed, which the page shows).
     """
 
     def __init__(self, path: Path) -> None:

@@ -32,7 +32,7 @@ class Reason(NamedTuple):
     """When its timer is due, or 0."""
 
 
-#: Innermost qualified name → reason. `*` in front: any module's of that name.
+#: Innermost qualified name, outside of the user's code → reason.
 #: The names are the same on 3.11, 3.12 and 3.13.
 KNOWN = {
     "sleep": "sleep",

@@ -3,8 +3,9 @@
 Every 80 ms it beats in the ring's header. When a step lasts longer than the
 stall threshold it samples where the loop's thread is, by `sys._current_frames`,
 which is safe (a signal-driven dump of a running interpreter is not). While one C
-call holds the interpreter's lock it cannot run at all; then its beat goes stale,
-which tells the dashboard just that, and its sample comes when the call returns.
+call holds the interpreter's lock it cannot run at all: its beat, which is there
+for a reader to see just that, goes stale, and its sample comes when the call
+returns.
 
 It also names what the hooks have no time for: routes of requests under way, and
 what tasks wait for while they still wait.

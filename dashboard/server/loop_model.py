@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 STEP_FIRST, STEP_LAST = int(Kind.STEP_WAITING), int(Kind.STEP_CANCELLED)
 CALL, POLL = int(Kind.CALL), int(Kind.POLL)
 
-#: Legal states of a task before each event; another one means that records were
-#: lost in between, and the task is put right without complaint.
-DONE_KINDS = frozenset({Kind.STEP_DONE, Kind.STEP_RAISED, Kind.STEP_CANCELLED})
 THREAD_REASONS = frozenset(
     {"thread", "thread token", "future", "task", "tasks", "unknown", "process"}
 )
@@ -108,7 +105,6 @@ class LoopModel:
         self.running_since = 0
         self.records = 0
         self.idle_ns = 0
-        self.busy_ns = 0
         self.waits: dict[str, int] = {}
         self._pending: list[tuple[int, int, int, int, int]] = []
         self._open_requests: dict[int, Request] = {}
@@ -270,7 +266,7 @@ class LoopModel:
             self._set(task, State.READY, u)
         else:
             self._forget(task, u)
-        self._ended(t, u)
+        self._ended(u)
 
     def _end_call(self, t: int, u: int) -> None:
         self.stalls.ended(self, self.running_since, u)
@@ -278,10 +274,9 @@ class LoopModel:
             self.requests.leave(self._call_request, State.RUNNING, u)
             self._call_request = None
         self._due_deadline = 0
-        self._ended(t, u)
+        self._ended(u)
 
-    def _ended(self, t: int, u: int) -> None:
-        self.busy_ns += u - t
+    def _ended(self, u: int) -> None:
         self.end_ns = u
         self.running_owner = 0
         self._begun_early = False
