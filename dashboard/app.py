@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from dashboard import __version__
 from dashboard.errors import TriggerError
-from dashboard.server import routes
+from dashboard.server import experiment_routes, routes, stall_routes, story_routes
 from dashboard.server.dashboard import Dashboard
 from dashboard.server.doors import Doors
 from dashboard.server.settings import Settings
+from dashboard.visitors import KnownNames
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -48,15 +46,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.include_router(routes.router)
+    app.include_router(stall_routes.router)
+    app.include_router(story_routes.router)
+    app.include_router(experiment_routes.router)
     app.mount("/static", StaticFiles(directory=routes.find_assets("static")))
     app.add_exception_handler(TriggerError, routes.explain_trigger_error)
     app.add_exception_handler(HTTPException, routes.explain_status)
     app.add_middleware(
-        TrustedHostMiddleware,
-        allowed_hosts=[*LOOPBACK_NAMES, settings.host],
-        www_redirect=False,
+        Doors,
+        names=KnownNames(settings.host, settings.allow_hosts),
+        token=settings.token if settings.is_open_to_others else None,
     )
-    app.add_middleware(Doors)
     return app
 
 

@@ -6,11 +6,14 @@ DashboardError
 │   ├── RingFormatError  it was written by an incompatible release
 │   └── RingDamaged      it is truncated, or not a ring at all
 ├── RecorderError        recording cannot begin here
+│   └── TargetError      there is no such app to record
 ├── SettingsError        a setting or flag makes no sense
+├── StoryError           a story in a user's file cannot be used
 └── TriggerError         a button's request cannot be carried out
     ├── UnknownScenario  (404)
     ├── BadParameter     (422)
     ├── OverBudget       (429)
+    ├── ExperimentRunning (409)
     └── DemoUnavailable  (503)
 ```
 
@@ -47,8 +50,16 @@ class RecorderError(DashboardError):
     """Recording cannot begin here."""
 
 
+class TargetError(RecorderError):
+    """There is no such app to record."""
+
+
 class SettingsError(DashboardError):
     """A setting or flag makes no sense."""
+
+
+class StoryError(DashboardError):
+    """A story in a user's file cannot be used."""
 
 
 class TriggerError(DashboardError):
@@ -65,6 +76,10 @@ class BadParameter(TriggerError):
 
 class OverBudget(TriggerError):
     """Too many triggered requests are under way already."""
+
+
+class ExperimentRunning(TriggerError):
+    """One load experiment at a time: another is under way."""
 
 
 class DemoUnavailable(TriggerError):

@@ -23,8 +23,10 @@ Other threads (worker threads, the watchdog) write between these at any point.
 
 **Numbers.** Tasks count from 1 within one ring, requests, thread calls and
 threads within one process (contexts and threads serve several loops); none is
-ever reused. An *owner* says who ran at that moment: a task's number, or
-minus a callback's string index, or 0 for nobody (timer, socket, other thread).
+ever reused. An *owner* says who ran at that moment: a task's number; or
+minus a callback, which is `task << 27 | origin << 24 | string index` (the task or
+`Origin` at the root of it, as far as known); or 0 for nobody: the loop itself, which
+on uvloop means a socket or pipe.
 
 **Strings** are indices in the ring's string table (0 = no string; the table is
 append-only and bounded). Several fields in one string are separated by `\\x1f`.
@@ -36,13 +38,20 @@ import struct
 from enum import IntEnum
 
 #: Raise this when any byte of a ring file changes its meaning.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 RECORD = struct.Struct("<qqIIQ")
 RECORD_BYTES = RECORD.size
 LAP_SHIFT = 8
 KIND_MASK = (1 << LAP_SHIFT) - 1
 FIELD_SEPARATOR = "\x1f"
+OWNER_NAME_BITS = 24
+OWNER_ORIGIN_BITS = 3
+OWNER_NAME_MASK = (1 << OWNER_NAME_BITS) - 1
+
+
+#: In a REQUEST's `u`: it stays open for messages of both sides.
+FROM_WEBSOCKET = 2
 
 
 class Kind(IntEnum):
@@ -55,7 +64,8 @@ class Kind(IntEnum):
     STEP_WAITING = 3
     """Task `a` ran from `t` to `u` and now waits."""
     STEP_READY = 4
-    """Task `a` ran from `t` to `u` and is ready again (its WAKE stands before)."""
+    """Task `a` ran from `t` to `u` and is ready again: it handed itself back to the
+    loop, without a WAKE."""
     STEP_DONE = 5
     """Task `a` ran from `t` to `u` and returned."""
     STEP_RAISED = 6
@@ -75,7 +85,8 @@ class Kind(IntEnum):
     deadline or 0. Looked up at `t`, while it waited."""
     REQUEST = 12
     """Request `a` began in task `b`. `u` = 1 if this is that task's first step: the
-    task was made for this request, which then counts from the task's birth."""
+    task was made for this request, which then counts from the task's birth; plus
+    FROM_WEBSOCKET."""
     REQUEST_NAME = 13
     """Request `a`, still under way, is `b` = method, route (a template, not a URL)."""
     REQUEST_TRACE = 14
@@ -83,7 +94,8 @@ class Kind(IntEnum):
     half of its trace id, both as signed 64-bit numbers. Has no time of its own and
     stands before its REQUEST."""
     RESPONSE = 15
-    """Request `a` handed over a piece, not the last, of its answer: `u` = status."""
+    """Request `a` handed over a piece, not the last, of its answer: `u` = status.
+    Of a WebSocket: it is accepted."""
     ANSWERED = 16
     """Request `a` handed over the last byte of its answer at `t`; `u` = status, or 0
     when it ended without one; `b` = method, route."""
@@ -96,16 +108,87 @@ class Kind(IntEnum):
     GONE = 19
     """Task `a` was destroyed while it was pending."""
     THREAD_QUEUED = 20
-    """Task `b` asked for function `u` to run in a worker thread: call `a`."""
+    """Task `b` asked for a function to run in a worker thread: call `a`. `u` = name |
+    `Door` << 32 | the string index of the reason, where it is hidden, << 40."""
     THREAD_BEGIN = 21
     """Thread call `a` began in thread number `b`."""
     THREAD_END = 22
     """Thread call `a` ended in thread number `b`."""
     SAMPLE = 23
     """The step that began at `u` was still running at `t`, at `a` = file, line,
-    function; `b` = how many frames of other people's code were above it."""
+    function, or 0: in a builtin that no Python code called. `b` = how many frames of
+    other people's code were above it."""
     PROCESS_CALL = 24
     """Task `b` asked for function `u` to run in a process pool: call `a`."""
+    FRAME = 25
+    """One line of the stack of the SAMPLE that follows, innermost first: `a` = file,
+    line, function; `b` = 1 for the user's own code; `u` = when the step began."""
+    THREAD_DROPPED = 26
+    """Nobody waits for thread call `a` any more. If it has not begun it never will."""
+    PROCESS_END = 27
+    """The result of process call `a` is there, or it was cancelled (`b` = 1)."""
+    LIVES = 28
+    """Task `a`, older than this lap of the ring, lives: `b` = name, `u` = request << 32
+    | what it does, as ADOPTED says."""
+    LIVES_ALL = 29
+    """Every task that was older at `u` and lives has had its LIVES between `u` and
+    `t`: `a` = how many."""
+    PAUSE = 30
+    """The garbage collector had the interpreter from `t` to `u`: `a` = generation,
+    `b` = 1 if in the loop's thread. Written only when it lasted."""
+    EXCEPTION = 31
+    """The loop's exception handler was told: `b` = message, type, file, line,
+    function of where it was raised; `a` = task or 0."""
+    EAGER = 33
+    """Task `a` ran its first step from `t` to `u` inside its creator's: `b` = 1 if it
+    ended in it. Its BORN stands before, what it did in between stands between."""
+    DETAIL = 35
+    """Of the wait of task `a` whose REASON follows: `b` = which `Detail`, `u` = its
+    value. What varies from wait to wait is a number here, as strings are few."""
+
+
+class Origin(IntEnum):
+    """What made the loop run a callback, where it was no task."""
+
+    TIMER = 1
+    SOCKET = 2
+    THREAD = 3
+    """Another thread's `call_soon_threadsafe`."""
+    SIGNAL = 4
+
+
+class Detail(IntEnum):
+    """What a DETAIL tells of a wait, and so what its `u` is."""
+
+    SECONDS = 1
+    """How long it sleeps, in ns; -1 = for ever."""
+    FILL = 2
+    """How full it is, as taken << 32 | size."""
+    COUNT = 3
+    """How many it waits for."""
+    TEXT = 4
+    """A string: a host, an address, a command."""
+    PEER = 5
+    """The other end's address: IPv4 << 16 | port."""
+    PID = 6
+    """A process."""
+    TASK = 7
+    """The task that it waits for."""
+    HOLDER = 8
+    """The task that holds the lock."""
+    TIMEOUT = 9
+    """It waits so many ns at most."""
+
+
+class Door(IntEnum):
+    """Which way a function went to a worker thread."""
+
+    TOKEN = 0
+    """anyio, with one of the loop's tokens (40 by default)."""
+    LIMITER = 1
+    """anyio, with a limiter of its own."""
+    EXECUTOR = 2
+    """An executor of the standard library."""
 
 
 class RingState(IntEnum):
@@ -136,5 +219,19 @@ class Cell(IntEnum):
     """Records that the writer itself had to drop."""
     NOTE = 7
     """String index of a sentence about a failure, or 0."""
-    STALL_NS = 8
-    """A step longer than this is a stall."""
+    SAMPLE_NS = 8
+    """A step longer than this is sampled by the watchdog."""
+    DUMP_SIGNAL = 9
+    """The signal at which the thread that gets it writes its stack to the file of the
+    ring's name and the suffix `.dump`; 0 = none; below 0 = none, and minus the string
+    index of the reason."""
+    LOOP_THREAD = 10
+    """The system's number of the thread that runs the loop; 0 = not known."""
+    WATCHDOG_THREAD = 11
+    """The system's number of the thread that beats."""
+    TOKENS = 12
+    """How many functions anyio lets run in threads at once on this loop; 0 = unknown."""
+    TOKENS_BORROWED = 13
+    """How many of them are taken."""
+    TOKENS_WAITING = 14
+    """How many tasks wait for one."""

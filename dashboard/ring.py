@@ -48,6 +48,8 @@ DEFAULT_RECORDS_BYTES = 8 << 20
 STRINGS_BYTES = 256 << 10
 MAX_STRING_BYTES = 1024
 SUFFIX = ".ring"
+#: Stacks that the loop's thread wrote on demand (recorder/dump.py), beside its ring.
+DUMP_SUFFIX = ".dump"
 LAP = 1 << LAP_SHIFT
 #: A slot may be reserved but not yet written: its thread lost the interpreter's
 #: lock in between. Switches take 5 ms; after this we call the record lost.
@@ -148,6 +150,15 @@ def is_alive(identity: Identity) -> bool:
     return began is not None and began in (0, identity.pid_began)
 
 
+def parent_of(pid: int) -> int:
+    """Return the process id of a process's parent; 0 where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[1])
+
+
 # ---------------------------------------------------------------------- writer
 
 
@@ -155,7 +166,7 @@ class RingWriter:
     """The observed process's end. Thread-safe under the interpreter's lock.
 
     `write` costs about 0.3 µs. The hottest hooks repeat its four lines in place
-    instead of calling it (a call costs as much again): they read `lap`, take an
+    instead of calling it (a call costs as much again): they look in `tags`, take an
     offset from `advance`, and `pack` into `buffer`.
     """
 
@@ -170,9 +181,9 @@ class RingWriter:
         "advance",
         "buffer",
         "cells",
-        "lap",
         "pack",
         "path",
+        "tags",
     )
 
     def __init__(self, path: Path, identity: Identity, *, records_bytes: int) -> None:
@@ -198,7 +209,8 @@ class RingWriter:
         self._view = memoryview(self.buffer)
         self.cells = self._view[CELLS_AT:STRINGS_AT].cast("q")
         self.pack = RECORD.pack_into
-        self.lap = LAP
+        self.tags = list(range(LAP, 2 * LAP))
+        """By kind: what stands at the end of a record of this lap."""
         self.advance = iter(self._offsets()).__next__
         self._wrapping = threading.Lock()
         self._known: dict[str, int] = {}
@@ -224,22 +236,33 @@ class RingWriter:
         self.cells[Cell.STATE] = RingState.RECORDING
 
     def __repr__(self) -> str:
-        return f"<RingWriter {self.path.name}, lap {self.lap >> LAP_SHIFT}>"
+        return f"<RingWriter {self.path.name}, lap {self.tags[0] >> LAP_SHIFT}>"
 
     def _offsets(self) -> range:
         end = self._records_at + self._capacity * RECORD_BYTES
         return range(self._records_at, end, RECORD_BYTES)
 
+    @property
+    def capacity(self) -> int:
+        """How many records a lap has."""
+        return self._capacity
+
+    def written(self) -> int:
+        """How many records were written so far. Not for hot paths."""
+        left = self.advance.__self__.__length_hint__()  # type: ignore[attr-defined]
+        lap: int = self.tags[0] >> LAP_SHIFT
+        return lap * self._capacity - int(left)
+
     def write(self, kind: int, t: int, u: int, a: int, b: int) -> None:
         """Write one record. Never waits; raises only if the numbers do not fit."""
         # The lap first: if another thread wraps in between, this record lands in a
         # new slot under an old lap, and the reader sees a hole instead of a lie.
-        tag = self.lap + kind
+        tag = self.tags[kind]
         try:
             offset = self.advance()
         except StopIteration:
             offset = self.wrap()
-            tag = self.lap + kind
+            tag = self.tags[kind]
         if offset:
             self.pack(self.buffer, offset, t, u, a, b, tag)
 
@@ -255,7 +278,8 @@ class RingWriter:
             try:
                 return self.advance()
             except StopIteration:
-                self.lap += LAP
+                # All at once: the hooks have the list itself at hand.
+                self.tags[:] = [tag + LAP for tag in self.tags]
                 advance = iter(self._offsets()).__next__
                 offset = advance()
                 self.advance = advance
@@ -297,7 +321,7 @@ class RingWriter:
             self._wrapping.release()
 
     def close(self, state: RingState) -> None:
-        """Say how it ended and let go of the mapping. The file stays."""
+        """Say in the header how it ended. The file stays, the mapping as long as we do."""
         self.cells[Cell.OWNER] = 0
         self.cells[Cell.STATE] = state
 
@@ -426,6 +450,17 @@ class RingReader:
             self.strings.append(text)
             at += 2 + length
         self._strings_used = start + at
+
+    def begin_at_oldest(self) -> bool:
+        """Begin with what is still there; whatever was before is nobody's loss.
+
+        For a reader that comes when the ring has been round: then returns True.
+        """
+        tag = int.from_bytes(self._pread(0, 1)[-8:], "little")
+        if tag >> LAP_SHIFT <= 1 or not self._skip_to_oldest():
+            return False
+        self.missed = 0
+        return True
 
     def read(self, now_ns: int, limit: int = READ_CHUNK) -> bytes:
         """Return up to `limit` new records, as bytes for `RECORD.iter_unpack`.
@@ -623,6 +658,7 @@ def remove_stale(
         if index >= keep or modified < oldest:
             with suppress(OSError):
                 path.unlink()
+                path.with_suffix(DUMP_SUFFIX).unlink(missing_ok=True)
                 removed += 1
     return removed
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dashboard.records import FIELD_SEPARATOR, LAP_SHIFT, RECORD, Kind
+from dashboard.server.incidents import Incidents
 from dashboard.server.journal import Change, Journal, Lane, LaneKind, Row, State
 from dashboard.server.loop_model import LoopModel
-from dashboard.server.requests import Requests
+from dashboard.server.splits import Requests
 from dashboard.server.stalls import Stalls
 
 MS = 1_000_000
@@ -18,20 +19,25 @@ class Tape:
         self.journal = Journal()
         self.requests = Requests(self.journal)
         self.stalls = Stalls(self.requests)
+        self.incidents = Incidents()
         self.model = LoopModel(
-            1, journal=self.journal, requests=self.requests, stalls=self.stalls
+            1,
+            journal=self.journal,
+            requests=self.requests,
+            stalls=self.stalls,
+            incidents=self.incidents,
         )
         self.model.open_lane("loop", 0)
-        self.model.strings = [""]
+        self.model.names.strings = [""]
         self.told = Told()
         self._data = b""
 
     def text(self, *fields):
         """Return the index of a string of these fields."""
         text = FIELD_SEPARATOR.join(map(str, fields))
-        if text not in self.model.strings:
-            self.model.strings.append(text)
-        return self.model.strings.index(text)
+        if text not in self.model.names.strings:
+            self.model.names.strings.append(text)
+        return self.model.names.strings.index(text)
 
     def put(self, kind, t=0, u=0, a=0, b=0):
         """Add a record."""
@@ -42,9 +48,9 @@ class Tape:
         """A task is created."""
         return self.put(Kind.BORN, t, request << 32, task, self.text(name))
 
-    def wake(self, task, t):
-        """A task becomes ready."""
-        return self.put(Kind.WAKE, t, 0, task)
+    def wake(self, task, t, owner=0):
+        """A task becomes ready, by whoever runs."""
+        return self.put(Kind.WAKE, t, owner, task)
 
     def step(self, task, t, u, kind=Kind.STEP_WAITING):
         """A task has run; what happened meanwhile was added before."""

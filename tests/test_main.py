@@ -173,14 +173,37 @@ def test_taken_demo_port(run, taken):
     assert done.stderr.endswith("is in use; choose another with --demo-port\n")
 
 
-def test_same_port_twice(run, taken):
-    """Page and demo app cannot share a port."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = str(server.getsockname()[1])
-    done = run("--port", port, "--demo-port", port)
+def test_same_port_twice(run):
+    """Page and demo app cannot share a port, whether it is taken or not."""
+    done = run("--port", "20123", "--demo-port", "20123")
 
-    assert done.returncode == 3
-    assert done.stderr.endswith("choose another with --demo-port\n")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "loopscope: --port and --demo-port are both 20123, "
+        "but each needs one of its own\n"
+    )
+
+
+def test_open_to_others(start):
+    """An address that others reach comes with a presenter's link of its own."""
+    _, page, link = start("--no-demo", "--host", "0.0.0.0")
+
+    assert link.startswith(f"{page}/?token=")
+    assert get(f"{page}/healthz") == {"status": "ok"}
+    order = urllib.request.Request(f"{page}/api/trigger/fast", data=b"{}")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(order, timeout=10)
+    with caught.value as answer:
+        assert answer.status == 403
+
+
+@pytest.mark.parametrize("command", [[], ["watch"]], ids=["demo", "watch"])
+def test_only_run_takes_more(run, command):
+    """Flags of uvicorn without an app are a usage error."""
+    done = run(*command, "--", "--reload")
+
+    assert done.returncode == 2
+    assert "only `loopscope run` takes something after --" in done.stderr
 
 
 def test_bad_host(run):

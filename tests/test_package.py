@@ -61,7 +61,11 @@ def test_wheel_contents(wheel):
     names = zipfile.ZipFile(wheel).namelist()
 
     assert {f"dashboard/{name}" for name in PAGE_FILES} <= set(names)
-    assert {"dashboard/py.typed", "dashboard/__main__.py"} <= set(names)
+    assert {
+        "dashboard/py.typed",
+        "dashboard/__main__.py",
+        "loadgen/__main__.py",
+    } <= set(names)
     tops = {name.partition("/")[0] for name in names}
     assert {"dashboard", "loadgen"} >= {
         top for top in tops if not top.endswith(".dist-info")

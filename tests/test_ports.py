@@ -71,3 +71,11 @@ def test_find_free_taken(taken):
 def test_url(host, expected):
     """The address shown is one that a browser on this machine can open."""
     assert expected == ports.url(host, 80)
+
+
+def test_no_delay():
+    """asyncio knows our sockets for TCP, and so sends small answers at once."""
+    (listener,) = ports.listen("127.0.0.1", 0)
+
+    with listener:
+        assert listener.proto == socket.IPPROTO_TCP

@@ -12,7 +12,9 @@ from dashboard.server.settings import Settings, parse_port
 
 def test_defaults():
     """An empty environment gives the documented ports on this machine only."""
-    assert Settings("127.0.0.1", 8000, 8001, True, None) == Settings.from_env({})
+    expected = Settings("127.0.0.1", 8000, 8001, True, None, 100.0, True)
+
+    assert expected == Settings.from_env({})
 
 
 def test_everything_set():
@@ -23,16 +25,19 @@ def test_everything_set():
         "LOOPSCOPE_DEMO_PORT": "65535",
         "LOOPSCOPE_DEMO": "off",
         "LOOPSCOPE_DIR": "/tmp/rings",
+        "LOOPSCOPE_STALL_MS": "50.5",
+        "LOOPSCOPE_DUMPS": "no",
     }
 
     settings = Settings.from_env(environ)
 
-    assert Settings("::1", 0, 65535, False, Path("/tmp/rings")) == settings
+    rings = Path("/tmp/rings")
+    assert Settings("::1", 0, 65535, False, rings, 50.5, False) == settings
 
 
 def test_empty_is_unset():
     """A variable that is set to nothing counts as not set."""
-    names = ["HOST", "PORT", "DEMO_PORT", "DEMO", "DIR"]
+    names = ["HOST", "PORT", "DEMO_PORT", "DEMO", "DIR", "STALL_MS", "DUMPS"]
 
     assert Settings() == Settings.from_env({f"LOOPSCOPE_{name}": "" for name in names})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -23,16 +24,19 @@ class RecordingSink:
     def __init__(self):
         self.told = {}
         self.begun = {}
+        self.sides = {}
         self.threads = set()
 
-    def sent(self, span_id, t_ns, *, method, path, scenario, batch):
+    def sent(self, span_id, t_ns, *, is_other, stage, **request):
         """Keep that it was sent."""
         self.threads.add(threading.current_thread().name)
-        self.begun[span_id] = (method, path, scenario, batch)
+        self.begun[span_id] = tuple(request.values())
+        self.sides[span_id] = (is_other, stage)
         self.told.setdefault(span_id, []).append(("sent", t_ns))
 
-    def answered(self, span_id, t_ns, status):
+    def answered(self, span_id, t_ns, status, body):
         """Keep the answer."""
+        assert body == b"ok"
         self.told.setdefault(span_id, []).append(("answered", t_ns, status))
 
     def failed(self, span_id, t_ns, reason):
@@ -114,7 +118,7 @@ def sink():
 @pytest.fixture
 async def triggers(target, sink):
     """Give triggers that send to the target."""
-    triggers = Triggers(sink, lambda: target.url)
+    triggers = Triggers(sink, lambda stage: target.url)
     triggers.start()
     yield triggers
     await triggers.stop()
@@ -199,7 +203,7 @@ async def test_error_status(triggers, target, sink, eventually):
 
 async def test_nobody_listens(sink, eventually):
     """A refused connection is a failure with a reason, not an exception."""
-    triggers = Triggers(sink, lambda: "http://127.0.0.1:1")
+    triggers = Triggers(sink, lambda stage: "http://127.0.0.1:1")
     triggers.start()
     triggers.fire("fast", 2)
     await eventually(lambda: triggers.in_flight == 0, "two failures")
@@ -211,7 +215,7 @@ async def test_nobody_listens(sink, eventually):
 async def test_timeout(target, sink, eventually):
     """A request without an answer fails after the limit."""
     target.gate.clear()
-    triggers = Triggers(sink, lambda: target.url, answer_timeout_s=0.05)
+    triggers = Triggers(sink, lambda stage: target.url, answer_timeout_s=0.05)
     triggers.start()
     triggers.fire("fast")
     await eventually(lambda: triggers.in_flight == 0, "a failure")
@@ -223,7 +227,7 @@ async def test_timeout(target, sink, eventually):
 async def test_stop_fails_the_rest(target, sink, eventually):
     """What is under way when the dashboard stops is told as failed."""
     target.gate.clear()
-    triggers = Triggers(sink, lambda: target.url)
+    triggers = Triggers(sink, lambda stage: target.url)
     triggers.start()
     triggers.fire("fast", 5)
     await eventually(lambda: len(target.seen) == 5, "5 requests at the target")
@@ -276,7 +280,7 @@ async def test_budget(triggers, target, eventually):
 async def test_demo_down(sink):
     """While the demo app is down, its reason is passed on."""
 
-    def down():
+    def down(stage):
         raise DemoUnavailable("the demo app is starting; try again")
 
     triggers = Triggers(sink, down)
@@ -288,9 +292,73 @@ async def test_demo_down(sink):
 @pytest.mark.parametrize(
     "scenario", stories.SCENARIOS, ids=lambda scenario: scenario.id
 )
-async def test_every_scenario(triggers, target, scenario, eventually):
-    """Every scenario's defaults can be fired."""
+async def test_every_scenario(
+    triggers, target, sink, scenario, eventually, monkeypatch
+):
+    """Every scenario's own cast can be sent: those to its handler, and the others."""
+    monkeypatch.setenv("LOOPSCOPE_POSTGRES", "postgresql://nobody@nowhere/none")
     triggers.fire(scenario.id)
-    await eventually(lambda: triggers.in_flight == 0, "an answer")
+    await eventually(lambda: triggers.in_flight == 0, "every answer")
 
-    assert scenario.path == target.seen[0][0].partition("?")[0]
+    address = scenario.address or scenario.path
+    paths = [path for path, _ in target.seen]
+    others = scenario.others
+    assert sum(path.startswith(address) for path in paths) >= scenario.size
+    assert len(paths) == scenario.size + (others.count if others else 0)
+    assert [is_other for is_other, _ in sink.sides.values()].count(False) == (
+        scenario.size
+    )
+
+
+async def test_count_means_the_handler_alone(triggers, target, eventually):
+    """With a count, just so many requests go to the handler, and none beside them."""
+    triggers.fire("tokens_40", 2)
+    triggers.fire("block_and_others", 1)
+    await eventually(lambda: triggers.in_flight == 0, "3 answers")
+
+    assert sorted(path.partition("?")[0] for path, _ in target.seen) == [
+        "/blocking",
+        "/tokens_40",
+        "/tokens_40",
+    ]
+
+
+async def test_waits_for_a_stage(target, sink, eventually):
+    """A batch for a server that is still starting goes out when that is up."""
+    up = Future()
+    triggers = Triggers(sink, lambda stage: up)
+    triggers.start()
+    triggers.fire("four_workers", 2)
+    assert triggers.in_flight == 2
+    assert target.seen == []
+
+    up.set_result(target.url)
+    await eventually(lambda: triggers.in_flight == 0, "two answers")
+    await triggers.stop()
+
+    assert sink.outcomes() == [(200,)] * 2
+    assert set(sink.sides.values()) == {(False, "workers")}
+
+
+async def test_stage_that_does_not_start(sink, eventually):
+    """If that server does not come up, each request failed for its reason."""
+    up = Future()
+    triggers = Triggers(sink, lambda stage: up)
+    triggers.start()
+    triggers.fire("on_uvloop", 2)
+
+    up.set_exception(DemoUnavailable("it did not start"))
+    await eventually(lambda: triggers.in_flight == 0, "two failures")
+    await triggers.stop()
+
+    assert sink.outcomes() == ["it did not start"] * 2
+
+
+async def test_what_is_missing_is_said(triggers, target, monkeypatch):
+    """What a scenario needs and is not there is said in one sentence, nothing sent."""
+    monkeypatch.delenv("LOOPSCOPE_POSTGRES", raising=False)
+
+    with pytest.raises(DemoUnavailable, match="set LOOPSCOPE_POSTGRES to its URL"):
+        triggers.fire("postgres_sync")
+
+    assert target.seen == []

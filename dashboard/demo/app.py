@@ -6,20 +6,47 @@ its handlers make mistakes on purpose.
 
 from __future__ import annotations
 
+import os
+import tempfile
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from dashboard import __version__, observe
-from dashboard.demo import basics
+from dashboard.demo import (
+    afterwards,
+    articles,
+    basics,
+    compute,
+    hidden,
+    neighbours,
+    offload,
+    together,
+    yours_running,
+)
 from dashboard.demo.bounds import explain_refusal
+from dashboard.demo.guard import Guard
 
 if TYPE_CHECKING:
     from fastapi import Request
     from starlette.types import ASGIApp
+
+ROUTERS = (
+    basics.router,
+    articles.router,
+    offload.router,
+    compute.router,
+    neighbours.router,
+    together.router,
+    afterwards.router,
+    hidden.router,
+    hidden.in_base_layers,
+    hidden.in_pure_layers,
+)
 
 
 def create_app() -> ASGIApp:
@@ -33,12 +60,21 @@ def create_app() -> ASGIApp:
         exception_handlers={
             RequestValidationError: explain_refusal,
             HTTPException: _explain_status,
+            OSError: _explain_disk,
+            MemoryError: _explain_disk,
         },
     )
-    app.include_router(basics.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.add_api_route("/healthz", healthz)
-    observed: ASGIApp = observe(app)
-    return observed
+    for scenario, handler in yours_running.find_handlers(os.environ):
+        app.add_api_route(
+            scenario.path,
+            handler,
+            dependencies=[Depends(yours_running.bounds_of(scenario))],
+            tags=["yours"],
+        )
+    return Guard(observe(app))
 
 
 async def healthz() -> dict[str, str]:
@@ -51,10 +87,23 @@ async def _explain_status(request: Request, error: Exception) -> JSONResponse:
     if TYPE_CHECKING:
         assert isinstance(error, HTTPException)
     detail = error.detail
-    if error.status_code == 404:
+    if error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:
         detail = (
             f"there is nothing at {request.url.path}; GET /openapi.json lists what is"
         )
     return JSONResponse(
         {"detail": detail}, status_code=error.status_code, headers=error.headers
+    )
+
+
+async def _explain_disk(request: Request, error: Exception) -> JSONResponse:
+    """Say what the system refused: the disk is full, a folder cannot be written."""
+    reason = getattr(error, "strerror", None) or str(error) or "out of memory"
+    folder = getattr(error, "filename", None) or tempfile.gettempdir()
+    return JSONResponse(
+        {
+            "detail": f"the system refused it: {reason} (temporary files go to "
+            f"{folder}); make room there, or start with TMPDIR set to another folder"
+        },
+        status_code=HTTPStatus.INSUFFICIENT_STORAGE,
     )

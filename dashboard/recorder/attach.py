@@ -7,32 +7,48 @@ recorded once, however many ask; the last one to leave ends it.
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 import itertools
 import logging
 import os
 import sys
 import threading
 import weakref
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dashboard.errors import DashboardError, RecorderError
-from dashboard.recorder.hooks import hooks_for, replaced, restore
+from dashboard.recorder.dump import DumpDoor
+from dashboard.recorder.eager import EagerHooks
+from dashboard.recorder.hooks import AsyncioHooks, has_rounds
+from dashboard.recorder.mishaps import MishapHooks
+from dashboard.recorder.pauses import PauseHooks
 from dashboard.recorder.recorder import READY, RUNNING, WAITING, Recorder
+from dashboard.recorder.replacing import replaced, restore
 from dashboard.recorder.requests import wrap_app
+from dashboard.recorder.roll_call import RollCall
+from dashboard.recorder.server_timing import time_answers
 from dashboard.recorder.threads import ThreadHooks
-from dashboard.recorder.watchdog import Watchdog
+from dashboard.recorder.watchdog import BEAT_S, Watchdog
+from dashboard.recorder.wrappers import WrapperHooks
 from dashboard.records import RingState
 from dashboard.ring import create_ring
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
 logger = logging.getLogger("loopscope")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _next_loop = itertools.count(1).__next__
 _recordings: dict[int, Recording] = {}
+
+
+def hooks_for(rec: Recorder, loop: Any) -> AsyncioHooks | WrapperHooks:
+    """Choose the hooks by how the loop goes round, not by its name."""
+    return AsyncioHooks(rec, loop) if has_rounds(loop) else WrapperHooks(rec, loop)
 
 
 class Recording:
@@ -44,8 +60,10 @@ class Recording:
         *,
         title: str,
         directory: Path | None = None,
+        beat_s: float = BEAT_S,
     ) -> None:
         self.loop = loop
+        self._beat_s = beat_s
         self.users = 0
         kind = "asyncio" if hasattr(loop, "_ready") else type(loop).__module__
         ring = create_ring(
@@ -58,6 +76,12 @@ class Recording:
         self.recorder.on_failure = self._take_off
         self._hooks = hooks_for(self.recorder, loop)
         self._threads = ThreadHooks(self.recorder, loop)
+        self._others = (
+            EagerHooks(self.recorder, loop),
+            MishapHooks(self.recorder, loop),
+            PauseHooks(self.recorder),
+        )
+        self._dump_door = DumpDoor(ring)
         self._watchdog: Watchdog | None = None
         self._stock_close: Any = None
         self._close: Any = None
@@ -83,35 +107,63 @@ class Recording:
         close = loop.close
 
         def close_and_stop() -> None:
-            self.stop()
-            close()
+            try:
+                self.stop()
+            finally:
+                close()
 
         self._close = close_and_stop
         loop.close = close_and_stop  # type: ignore[method-assign]
         self._hooks.install()
         self._threads.install()
-        self._watchdog = Watchdog(recorder, loop)
+        for hooks in self._others:
+            hooks.install()
+        self._dump_door.open()
+        roll_call = RollCall(recorder)
+        self._watchdog = Watchdog(
+            recorder,
+            loop,
+            self._dump_door,
+            duties=(roll_call.beat, self._threads.beat),
+            beat_s=self._beat_s,
+        )
+        recorder.on_quiet = self._watchdog.look
         self._watchdog.start()
 
     def stop(self) -> None:
         """Take everything off and close the ring; the file stays to be read."""
         if _recordings.get(id(self.loop)) is self:
             del _recordings[id(self.loop)]
+        self.recorder.is_aside = True
         if self.recorder.enabled:
             self.recorder.enabled = False
             self.recorder.ring.close(RingState.STOPPED)
         self._take_off()
+        # Whoever wrapped a hook of ours keeps that, and the recorder with it.
+        for entry in list(self.recorder.tasks.values()):
+            entry.gone = entry.scope = None
+        self.recorder.tasks.clear()
 
     def abandon(self) -> None:
         """Take everything off without a word to the ring."""
-        self._take_off()
+        self._take_off(keep_dumps=True)
 
-    def _take_off(self) -> None:
-        self._hooks.remove()
-        self._threads.remove()
+    def _take_off(self, *, keep_dumps: bool = False) -> None:
+        parts: list[Callable[[], None]] = [
+            each.remove for each in (self._hooks, self._threads, *self._others)
+        ]
         if self._watchdog is not None:
-            self._watchdog.stop()
-        restore(self.loop, "close", self._close, self._stock_close)
+            parts.append(self._watchdog.stop)
+        parts += [
+            lambda: self._dump_door.close(keep_file=keep_dumps),
+            lambda: restore(self.loop, "close", self._close, self._stock_close),
+        ]
+        for part in parts:
+            try:
+                part()
+            except Exception:
+                # The others come off still.
+                logger.exception("a part of the recorder could not be taken off")
 
 
 def _forget_everything() -> None:
@@ -127,16 +179,22 @@ if hasattr(os, "register_at_fork"):
 
 
 def start_recording(
-    loop: asyncio.AbstractEventLoop, *, title: str, directory: Path | None = None
+    loop: asyncio.AbstractEventLoop,
+    *,
+    title: str,
+    directory: Path | None = None,
+    beat_s: float = BEAT_S,
 ) -> Recording:
     """Begin to record `loop`, or join the recording that is under way.
+
+    What is joined keeps its own folder and beat.
 
     Raises:
         RingError: no ring can be created.
     """
     recording = _recordings.get(id(loop))
     if recording is None or recording.loop is not loop:
-        recording = Recording(loop, title=title, directory=directory)
+        recording = Recording(loop, title=title, directory=directory, beat_s=beat_s)
         _recordings[id(loop)] = recording
         try:
             recording.start()
@@ -165,38 +223,69 @@ def current_recorder() -> Recorder | None:
     return None if recording is None else recording.recorder
 
 
-@contextmanager
-def record(
-    loop: asyncio.AbstractEventLoop | None = None, *, title: str = ""
-) -> Iterator[Recording]:
-    """Record an event loop while the block runs.
+class record:
+    """Record an event loop while a block or a coroutine function runs.
 
-    Inside a coroutine it takes the running loop. Elsewhere pass the loop, which
-    need not run yet:
+    Inside a coroutine it takes the running loop. Elsewhere decorate, or pass the
+    loop, which need not run yet:
+
+        @record(title="nightly import")
+        async def main(): ...
 
         with asyncio.Runner() as runner, record(runner.get_loop()):
             runner.run(main())
 
-    Raises:
+    Raises (on entering):
         RecorderError: no loop was given and none is running.
         RingError: no ring can be created.
     """
-    if loop is None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop | None = None, *, title: str = ""
+    ) -> None:
+        if callable(loop):
+            raise RecorderError("record needs its parentheses: @record()")
+        self._loop = loop
+        self._title = title
+        # One object may be entered again, also while it is: by two loops, say.
+        self._entered: list[Recording] = []
+
+    def __enter__(self) -> Recording:
+        loop = self._loop
+        if loop is None:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                raise RecorderError(
+                    "record() found no running event loop; "
+                    "call it inside a coroutine, or pass the loop: record(loop)"
+                ) from None
+        recording = start_recording(loop, title=self._title or default_title())
+        self._entered.append(recording)
+        return recording
+
+    def __exit__(self, *_: object) -> None:
+        stop_recording(self._entered.pop())
+
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, T]]
+    ) -> Callable[P, Coroutine[Any, Any, T]]:
+        """Return `function` with the loop recorded for as long as it runs."""
+        if not inspect.iscoroutinefunction(function):
             raise RecorderError(
-                "record() found no running event loop; "
-                "call it inside a coroutine, or pass the loop: record(loop)"
-            ) from None
-    recording = start_recording(loop, title=title or default_title())
-    try:
-        yield recording
-    finally:
-        stop_recording(recording)
+                f"@record() is for coroutine functions, got {function!r}; "
+                "elsewhere use `with record(loop):`"
+            )
+
+        @functools.wraps(function)
+        async def recorded(*args: P.args, **kwargs: P.kwargs) -> T:
+            with record(self._loop, title=self._title):
+                return await function(*args, **kwargs)
+
+        return recorded
 
 
-def observe(app: Any, *, title: str = "") -> Any:
+def observe(app: Any, *, title: str = "", server_timing: bool = False) -> Any:
     """Record the loop that serves an ASGI app, and every request in it.
 
     Starlette and FastAPI apps are wrapped from inside, around all their middleware
@@ -204,6 +293,9 @@ def observe(app: Any, *, title: str = "") -> Any:
     returned wrapped. Recording begins at lifespan
     startup (or with the first request) and ends at lifespan shutdown. Should it
     fail, a line is logged and the app serves on.
+
+    With `server_timing` each answer says in its header `Server-Timing` how long it
+    took and how much of that it ran; see `recorder/server_timing.py`.
     """
     recordings: list[Recording] = []
     tried: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -238,6 +330,8 @@ def observe(app: Any, *, title: str = "") -> Any:
         return found
 
     def wrap(inner: Any) -> Any:
+        if server_timing:
+            inner = time_answers(inner)
         return wrap_app(
             inner, recorder_of=recorder_of, on_startup=begin, on_shutdown=end
         )

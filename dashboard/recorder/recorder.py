@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from dashboard.records import FIELD_SEPARATOR, Cell, Kind, RingState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
     from types import CodeType
 
     from dashboard.ring import RingWriter
@@ -32,7 +32,9 @@ logger = logging.getLogger("loopscope")
 #: threads inherit it. Numbers count from 1 within a process.
 current_request: ContextVar[int] = ContextVar("loopscope_request", default=0)
 
-DEFAULT_STALL_NS = 100_000_000
+#: From this length on a step is worth a look at its stack, whatever threshold those
+#: who read have chosen: 20 µs at each beat.
+DEFAULT_SAMPLE_NS = 20_000_000
 #: A wait this long is worth 2 µs of looking at what it waits for.
 LASTING_NS = 1_000_000
 READY, RUNNING, WAITING = 1, 2, 3
@@ -44,14 +46,34 @@ ADOPTED_AS = {WAITING: 0, READY: 1, RUNNING: 2}
 #: with names; beyond this many pieces of code new ones stay nameless.
 MAX_NAMES = 20_000
 #: A record costs this many times its bare write: the rest is the hook around it.
-#: Measured by tests/benchmarks/step_cost.py (0.75 µs for two records).
-HOOK_FACTOR = 1.5
+#: Measured on asyncio's loop by tests/benchmarks/said_cost.py.
+HOOK_FACTOR = 3.2
+
+
+#: Coroutines of anyio's task groups around those that are meant, by version.
+WRAPPERS = frozenset({"TaskHandle._run_coro", "TaskGroup._run_wrapped_task"})
+
+
+def _wrapped(scope: Mapping[str, Any]) -> Any:
+    return scope.get("coro") or getattr(scope.get("self"), "_coro", None)
 
 
 class TaskEntry:
     """What the recorder remembers of a living task: numbers, no reference to it."""
 
-    __slots__ = ("gone", "named", "no", "request", "scope", "since_ns", "state")
+    __slots__ = (
+        "gone",
+        "named",
+        "no",
+        "request",
+        "route",
+        "scope",
+        "since_ns",
+        "state",
+    )
+
+    route: int
+    """String index of its request's name; not there before that is told."""
 
     def __init__(self, no: int) -> None:
         self.no = no
@@ -62,7 +84,7 @@ class TaskEntry:
         """Whether the reason of the present wait is recorded."""
         self.gone: TaskReference | None = None
         self.scope: MutableMapping[str, Any] | None = None
-        """The ASGI scope of the request that it serves, while its route is untold."""
+        """The ASGI scope of the request that it was made for."""
         self.request = 0
 
 
@@ -86,17 +108,23 @@ class Recorder:
     __slots__ = (
         "__weakref__",
         "_codes",
+        "builtin_names",
         "current",
         "enabled",
         "entry",
+        "handle",
+        "is_aside",
         "last_ns",
         "names",
         "next_task",
         "now_ns",
         "on_failure",
+        "on_quiet",
+        "polled",
         "ring",
-        "stall_ns",
+        "sample_ns",
         "tasks",
+        "texts",
         "thread_id",
     )
 
@@ -105,31 +133,44 @@ class Recorder:
         ring: RingWriter,
         *,
         now_ns: Callable[[], int] = time.monotonic_ns,
-        stall_ns: int = DEFAULT_STALL_NS,
+        sample_ns: int = DEFAULT_SAMPLE_NS,
     ) -> None:
         self.ring = ring
         self.now_ns = now_ns
-        self.stall_ns = stall_ns
+        self.sample_ns = sample_ns
         self.thread_id = 0
         """Where the loop runs, as far as births tell; asyncio's loops know it."""
         self.enabled = True
+        self.is_aside = False
+        """Whether `call_soon` goes the stock way: recording ended, or somebody else's
+        method stands below ours."""
         self.on_failure: Callable[[], None] | None = None
+        self.on_quiet: Callable[[int], None] | None = None
+        """Called in the loop's thread, while it has had nothing to do for a while."""
         self.tasks: dict[int, TaskEntry] = {}
         """Living tasks by `id()`. An id that is reused gets a new entry at birth."""
         self.current = 0
         """The owner that runs now (see records.py), 0 between steps."""
+        self.handle: Any = None
+        """While a callback runs on asyncio's own loop: its handle."""
+        self.polled: Any = None
+        """What the selector found in this round."""
         self.entry: TaskEntry | None = None
         """The task of the last step, which is the current one if its number is."""
         self.last_ns = 0
         """While a step runs: when it began. Between two steps: when the last one
         ended, or 0 after the loop has polled."""
         self.names: dict[Any, int] = {}
-        """String indices by id of a code object, by builtin, by method and route."""
+        """String indices by id of a code object, by method and route."""
+        self.builtin_names: dict[int, int] = {}
+        """The same for methods of objects in C, by the hash of their function."""
+        self.texts: dict[str, int] = {}
+        """String indices of hosts and the like, see reasons.py."""
         self._codes: list[CodeType] = []
         # Kept alive, so that their ids stay theirs. To hash a code object takes a
         # walk over all of its instructions: a tenth of what recording cost.
         self.next_task = itertools.count(1).__next__
-        ring.cells[Cell.STALL_NS] = stall_ns
+        ring.cells[Cell.SAMPLE_NS] = sample_ns
         ring.cells[Cell.COST_PS] = self._calibrate_cost_ps()
 
     def __repr__(self) -> str:
@@ -190,6 +231,27 @@ class Recorder:
         )
         return entry
 
+    def adopt_again(self, tasks: set[Any], ready: set[Any]) -> None:
+        """Correct what was adopted, and what ran unseen since.
+
+        Whatever the loop had queued when recording began runs in a round that is
+        not recorded.
+        """
+        now = self.now_ns()
+        for key, entry in list(self.tasks.items()):
+            task = entry.gone() if entry.gone is not None else None
+            if task is None or task in ready:
+                continue
+            if task not in tasks:
+                # It ended in that round.
+                del self.tasks[key]
+                entry.gone = None
+                self.ring.write(Kind.GONE, now, 0, entry.no, 0)
+            elif entry.state != WAITING or entry.no == self.current:
+                entry.state = WAITING
+                entry.since_ns = now
+                self.ring.write(Kind.ADOPTED, now, 0, entry.no, self.name_task(task))
+
     def watch(self, task: Any, entry: TaskEntry) -> None:
         """Learn of it when a task is destroyed while it waits.
 
@@ -207,13 +269,16 @@ class Recorder:
         if self.tasks.get(reference.key) is entry:
             del self.tasks[reference.key]
             if self.enabled:
-                self.ring.write(Kind.GONE, self.now_ns(), 0, entry.no, 0)
+                try:
+                    self.ring.write(Kind.GONE, self.now_ns(), 0, entry.no, 0)
+                except Exception as error:  # noqa: BLE001 - nobody is there to catch it
+                    self.fail(error)
 
     def finish(self, task: Any) -> Kind:
         """Forget a task whose last step just ended; say how it ended."""
         entry = self.tasks.pop(id(task), None)
         if entry is not None:
-            entry.gone = None
+            entry.gone = entry.scope = None
         if task.cancelled():
             return Kind.STEP_CANCELLED
         # `exception()` would mark it as retrieved and silence asyncio's warning.
@@ -236,9 +301,12 @@ class Recorder:
         code = getattr(coro, "cr_code", None) or getattr(coro, "gi_code", None)
         if code is None:
             return self.intern(type(coro).__name__)
-        return self._name_code(code)
+        if code.co_qualname in WRAPPERS and coro.cr_frame is not None:
+            # Not by its code, which all of them share: so never kept by that.
+            code = getattr(_wrapped(coro.cr_frame.f_locals), "cr_code", code)
+        return self.name_code(code)
 
-    def _name_code(self, code: CodeType) -> int:
+    def name_code(self, code: CodeType) -> int:
         index = self.names.get(id(code))
         if index is None:
             if len(self._codes) >= MAX_NAMES:
@@ -261,10 +329,13 @@ class Recorder:
 
     def _name_callable(self, callback: Any) -> int:
         if type(callback) is BuiltinMethodType:
-            key = (type(callback.__self__), callback.__name__)
-            index = self.names.get(key)
+            # To ask one for its name makes a string each time; its hash is its
+            # object's and its function's, and that of the object is known.
+            key = hash(callback) ^ object.__hash__(callback.__self__)
+            index = self.builtin_names.get(key)
             if index is None:
-                index = self.names[key] = self.intern(callback.__qualname__)
+                index = self.intern(callback.__qualname__)
+                self.builtin_names[key] = index
             return index
         for _ in range(4):
             inner = getattr(callback, "__func__", None) or getattr(
@@ -275,7 +346,7 @@ class Recorder:
             callback = inner
         code = getattr(callback, "__code__", None)
         if code is not None:
-            return self._name_code(code)
+            return self.name_code(code)
         name = getattr(callback, "__qualname__", None)
         if not isinstance(name, str):
             name = type(callback).__qualname__
@@ -292,6 +363,7 @@ class Recorder:
         if not self.enabled:
             return
         self.enabled = False
+        self.is_aside = True
         try:
             note = f"recording stopped: {type(error).__name__} in a hook"
             self.ring.cells[Cell.NOTE] = self.ring.intern(note)

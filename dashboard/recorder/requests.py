@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from asyncio import get_running_loop
 from contextlib import suppress
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from dashboard.recorder.recorder import (
@@ -18,6 +19,7 @@ from dashboard.recorder.recorder import (
     TaskEntry,
     current_request,
 )
+from dashboard.recorder.sockets import open_socket
 from dashboard.records import Kind
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ METHODS = frozenset(
 )
 #: In place of a request's number in its task's entry, once it is answered.
 SERVED = -1
+#: Scopes of requests that share their task, by number, while they are served.
+_shared: dict[int, Scope] = {}
 next_request = itertools.count(1).__next__
 new: Any = object.__new__
 
@@ -46,59 +50,46 @@ class Answer:
     ten objects, a tenth of what a request costs.
     """
 
-    __slots__ = (
-        "entry",
-        "forward",
-        "is_complete",
-        "number",
-        "rec",
-        "scope",
-        "status",
-    )
+    __slots__ = ("entry", "forward", "number", "rec", "scope", "status")
 
     rec: Recorder
     number: int
+    """Of the request; 0 once its answer is complete."""
     scope: Scope
     entry: TaskEntry | None
     """The task that was made for this request, if one was."""
     forward: Send
     status: int
-    is_complete: bool
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message on; note the status, and when the last byte is handed over."""
         kind = message["type"]
         if kind == "http.response.start":
             self.status = message.get("status", 0)
-        elif kind == "http.response.body" and not self.is_complete:
+        elif kind == "http.response.body" and self.number:
             if message.get("more_body"):
                 _note_stream(self.rec, self.number, self.status)
                 return self.forward(message)
-            self.is_complete = True
+            number, self.number = self.number, 0
             rec, scope = self.rec, self.scope
             if self.entry is not None:
                 self.entry.request = SERVED
             try:
-                path = getattr(scope.get("route"), "path", None)
-                key = (scope["method"], scope.get("root_path"), path)
-                name = rec.names.get(key) or _route_name(rec, key)
+                try:
+                    key = scope["method"], scope["root_path"], scope["route"].path
+                    name = rec.names[key]
+                except (KeyError, AttributeError):
+                    name = _name_of(rec, scope)
                 ring = rec.ring
-                tag = ring.lap + ANSWERED
+                tag = ring.tags[ANSWERED]
                 try:
                     offset = ring.advance()
                 except StopIteration:
                     offset = ring.wrap()
-                    tag = ring.lap + ANSWERED
+                    tag = ring.tags[ANSWERED]
                 if offset and rec.enabled:
-                    ring.pack(
-                        ring.buffer,
-                        offset,
-                        rec.now_ns(),
-                        self.status,
-                        self.number,
-                        name,
-                        tag,
-                    )
+                    now, status = rec.now_ns(), self.status
+                    ring.pack(ring.buffer, offset, now, status, number, name, tag)
             except Exception as error:  # noqa: BLE001 - nothing may reach the app
                 rec.fail(error)
         return self.forward(message)
@@ -125,9 +116,11 @@ def wrap_app(
     def observed(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         nonlocal known
         if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                return _open_socket(recorder_of(), app, scope, receive, send)
             return _pass_through(app, scope, receive, send, on_startup, on_shutdown)
         recorder, home = known
-        if recorder is None or not recorder.enabled or get_running_loop() is not home:
+        if get_running_loop() is not home or recorder is None or not recorder.enabled:
             recorder, home = known = recorder_of(), get_running_loop()
             if recorder is None or not recorder.enabled:
                 return app(scope, receive, send)
@@ -138,37 +131,42 @@ def wrap_app(
         number = next_request()
         entry = recorder.entry
         try:
-            for name, value in scope["headers"]:
-                if name == b"traceparent":
-                    _note_trace(recorder, number, value)
-                    break
-            if entry is None or entry.no != recorder.current or entry.since_ns:
-                entry = None
-            elif entry.request > 0:
-                # An observed app inside another: the request is recorded already.
-                return app(scope, receive, send)
-            elif entry.request:
-                entry = None
-            else:
+            if (
+                entry is not None
+                and entry.no == recorder.current
+                and not entry.request
+                and not entry.since_ns
+                and type(send) is MethodType
+            ):
                 # This is the first step of a task that the server made for this
-                # request: the task's end is the request's, and its context too.
+                # request: the task's end is the request's, and its context too. (A
+                # server's `send` is a method of what knows the request; a test
+                # client's is a function, and its task may do other things as well.)
                 entry.scope, entry.request = scope, number
-            tag = ring.lap + REQUEST
+                # It began with its task, whatever is told here.
+                began, owner = recorder.last_ns, entry.no
+            elif _is_recorded(recorder, scope):
+                # An observed app inside another.
+                return app(scope, receive, send)
+            else:
+                entry = None
+                began, owner = recorder.now_ns(), max(recorder.current, 0)
+            headers = scope["headers"]
+            # An iterator would be empty for the app.
+            if type(headers) is list or type(headers) is tuple:
+                for name, value in headers:
+                    if name == b"traceparent":
+                        _note_trace(recorder, number, value)
+                        break
+            tag = ring.tags[REQUEST]
             try:
                 offset = ring.advance()
             except StopIteration:
                 offset = ring.wrap()
-                tag = ring.lap + REQUEST
+                tag = ring.tags[REQUEST]
             if offset:
-                ring.pack(
-                    ring.buffer,
-                    offset,
-                    recorder.now_ns(),
-                    entry is not None,
-                    number,
-                    recorder.current if recorder.current > 0 else 0,
-                    tag,
-                )
+                is_first = entry is not None
+                ring.pack(ring.buffer, offset, began, is_first, number, owner, tag)
         except Exception as error:  # noqa: BLE001 - nothing may reach the app
             recorder.fail(error)
 
@@ -179,24 +177,34 @@ def wrap_app(
         answer.entry = entry
         answer.forward = send
         answer.status = 0
-        answer.is_complete = False
         if entry is None:
             running = app(scope, receive, answer.send)
-            return _in_a_shared_task(recorder, number, running)
+            return _in_a_shared_task(recorder, number, scope, running)
         current_request.set(number)
         return app(scope, receive, answer.send)
 
     return observed
 
 
+def _is_recorded(rec: Recorder, scope: Scope) -> bool:
+    """Say whether an app around this one records the same request."""
+    entry = rec.entry
+    if entry is not None and entry.no == rec.current and entry.request > 0:
+        if entry.scope is scope:
+            return True
+    return _shared.get(current_request.get()) is scope
+
+
 async def _in_a_shared_task(
-    rec: Recorder, number: int, running: Awaitable[None]
+    rec: Recorder, number: int, scope: Scope, running: Awaitable[None]
 ) -> None:
     """Serve a request in a task that does other things too: mark its end."""
     token = current_request.set(number)
+    _shared[number] = scope
     try:
         await running
     finally:
+        del _shared[number]
         # An app that is closed from another context has nothing to undo.
         with suppress(ValueError):
             current_request.reset(token)
@@ -205,6 +213,21 @@ async def _in_a_shared_task(
                 rec.ring.write(Kind.REQUEST_END, rec.now_ns(), 0, number, 0)
         except Exception as error:  # noqa: BLE001 - nothing may reach the app
             rec.fail(error)
+
+
+def _open_socket(
+    rec: Recorder | None, app: App, scope: Scope, receive: Receive, send: Send
+) -> Awaitable[None]:
+    """Serve a WebSocket, recorded if its loop is, and if nobody outside does it."""
+    if rec is None or not rec.enabled or _shared.get(current_request.get()) is scope:
+        return app(scope, receive, send)
+    number = next_request()
+    try:
+        running = open_socket(rec, number, app, scope, receive, send)
+    except Exception as error:  # noqa: BLE001 - nothing may reach the app
+        rec.fail(error)
+        return app(scope, receive, send)
+    return _in_a_shared_task(rec, number, scope, running)
 
 
 async def _pass_through(
@@ -225,32 +248,31 @@ async def _pass_through(
         on_shutdown()
 
 
-def _route_name(rec: Recorder, key: tuple[str, str | None, str | None]) -> int:
+def _name_of(rec: Recorder, scope: Scope) -> int:
     """Return the string index of a method and a route template, mounts included.
 
     A path is never recorded: it may carry what a user typed; nor is a method that
     somebody made up.
     """
-    method, root, path = key
-    route = "(no route)" if path is None else (root or "") + path
-    index = rec.intern(method if method in METHODS else "?", route)
-    if method in METHODS and len(rec.names) < MAX_NAMES:
-        rec.names[key] = index
+    path = getattr(scope.get("route"), "path", None)
+    method, root = scope["method"], scope.get("root_path")
+    index = rec.names.get((method, root, path))
+    if index is None:
+        route = "(no route)" if path is None else (root or "") + path
+        index = rec.intern(method if method in METHODS else "?", route)
+        if method in METHODS and len(rec.names) < MAX_NAMES:
+            rec.names[method, root, path] = index
     return index
 
 
 def tell_name(rec: Recorder, entry: TaskEntry) -> None:
     """Record the route of the request that a task serves, once it is known."""
     scope = entry.scope
-    if scope is None:
+    if scope is None or entry.request <= 0 or hasattr(entry, "route"):
         return
-    path = getattr(scope.get("route"), "path", None)
-    if path is not None:
-        entry.scope = None
-        if entry.request > 0:
-            key = (scope["method"], scope.get("root_path"), path)
-            name = _route_name(rec, key)
-            rec.ring.write(Kind.REQUEST_NAME, rec.now_ns(), 0, entry.request, name)
+    if getattr(scope.get("route"), "path", None) is not None:
+        entry.route = _name_of(rec, scope)
+        rec.ring.write(Kind.REQUEST_NAME, rec.now_ns(), 0, entry.request, entry.route)
 
 
 def _note_stream(rec: Recorder, number: int, status: int) -> None:

@@ -1,11 +1,10 @@
 """The second heartbeat: a thread beside the loop that looks when the loop cannot.
 
-Every 80 ms it beats in the ring's header. When a step lasts longer than the
-stall threshold it samples where the loop's thread is, by `sys._current_frames`,
-which is safe (a signal-driven dump of a running interpreter is not). While one C
-call holds the interpreter's lock it cannot run at all: its beat, which is there
-for a reader to see just that, goes stale, and its sample comes when the call
-returns.
+Every 80 ms it beats in the ring's header. When a step lasts it samples the stack of
+the loop's thread, by `sys._current_frames`, which is safe (a signal-driven dump of a
+running interpreter is not). While one C call holds the interpreter's lock it cannot
+run at all: its beat goes stale, from which the dashboard concludes just that
+(server/dumps.py), and its own sample comes when the call returns.
 
 It also names what the hooks have no time for: routes of requests under way, and
 what tasks wait for while they still wait.
@@ -17,25 +16,32 @@ import sys
 import threading
 import time
 import weakref
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from dashboard.recorder.reasons import is_users, note_reason
+from dashboard.recorder import stacks
+from dashboard.recorder.holders import find_holders
+from dashboard.recorder.reasons import note_reason
 from dashboard.recorder.recorder import WAITING
 from dashboard.recorder.requests import tell_name
 from dashboard.records import Cell, Kind
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from collections.abc import Callable
 
+    from dashboard.recorder.dump import DumpDoor
     from dashboard.recorder.recorder import Recorder
+    from dashboard.recorder.stacks import Frame
 
 #: Each beat makes the loop's thread hand over the interpreter's lock once, which
 #: costs it most of a millisecond of CPU here: every 20 ms that was 3 % of a busy
 #: loop.
 BEAT_S = 0.08
+#: A beat this late may have been kept from the lock: there may be dumps.
+HELD_NS = 110_000_000
 #: Looking through the waiting tasks may take this share of the time.
 SCAN_SHARE = 0.005
-SCAN_EVERY_NS = 60_000_000
+SCAN_EVERY_NS = 15_000_000
 #: How long a task waits before its reason is looked up while it still waits.
 LIVE_WAIT_NS = 15_000_000
 
@@ -43,14 +49,28 @@ LIVE_WAIT_NS = 15_000_000
 class Watchdog:
     """A daemon thread that watches one recorded loop until `stop`."""
 
-    def __init__(self, recorder: Recorder, loop: Any) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        loop: Any,
+        dump_door: DumpDoor | None = None,
+        duties: tuple[Callable[[int], None], ...] = (),
+        beat_s: float = BEAT_S,
+    ) -> None:
         self._recorder = recorder
         self._loop = weakref.ref(loop)
+        self._dump_door = dump_door
+        self._duties = duties
+        """What else is done at each beat, given the time."""
+        self._beat_s = beat_s
         self._stopped = False
         self._thread = threading.Thread(
             target=self._run, name="loopscope-watchdog", daemon=True
         )
         self._next_scan_ns = 0
+        self._thread_id = 0
+        self._seen: tuple[int, list[Frame]] = (0, [])
+        """Of the last sample: when its step began, and the stack."""
 
     def start(self) -> None:
         """Begin to beat."""
@@ -62,9 +82,10 @@ class Watchdog:
 
     def _run(self) -> None:
         recorder = self._recorder
+        recorder.ring.cells[Cell.WATCHDOG_THREAD] = threading.get_native_id()
         while True:
             # An Event's timed wait would be twenty lines of Python at each beat.
-            time.sleep(BEAT_S)
+            time.sleep(self._beat_s)
             if self._stopped or not recorder.enabled:
                 return
             try:
@@ -73,41 +94,84 @@ class Watchdog:
                 recorder.fail(error)
 
     def beat(self, now_ns: int) -> None:
-        """Do one round: beat, sample a stall, name what is unnamed."""
+        """Do one round: beat, sample a long step, name what is unnamed."""
         recorder = self._recorder
         cells = recorder.ring.cells
+        has_been_held = now_ns - cells[Cell.BEAT] > HELD_NS
         cells[Cell.BEAT] = now_ns
+        self._find_thread()
         started_ns, owner = recorder.last_ns, recorder.current
         if owner and started_ns:
             cells[Cell.SINCE] = started_ns
-            if now_ns - started_ns > recorder.stall_ns:
+            if now_ns - started_ns > recorder.sample_ns:
                 self._sample(started_ns, now_ns)
-        if now_ns >= self._next_scan_ns:
-            self._scan(now_ns)
+        if has_been_held and self._dump_door is not None:
+            self._dump_door.trim()
+        self.look(now_ns)
+        for duty in self._duties:
+            duty(now_ns)
 
-    def _sample(self, started_ns: int, now_ns: int) -> None:
+    def look(self, now_ns: int) -> None:
+        """Name what is unnamed, unless that was done a moment ago.
+
+        The loop's own thread comes by here, too, when it has nothing else to do: a
+        wait is named sooner, and nobody has to hand over the interpreter's lock.
+        """
+        if now_ns < self._next_scan_ns:
+            return
+        try:
+            self._scan(now_ns)
+        except Exception as error:  # noqa: BLE001 - nothing may reach the app
+            self._recorder.fail(error)
+
+    def _find_thread(self) -> None:
+        """Tell which thread of the system runs the loop, once and when it moves."""
         # asyncio says which thread it runs in; a loop that was attached before it
         # ran may run in another one than it was attached from.
         thread_id = (
             getattr(self._loop(), "_thread_id", None) or self._recorder.thread_id
         )
-        frame = sys._current_frames().get(thread_id)
-        found = locate(frame)
-        if found is None or self._recorder.last_ns != started_ns:
+        if thread_id == self._thread_id:
             return
-        file, line, function, above = found
-        recorder = self._recorder
-        recorder.ring.write(
-            Kind.SAMPLE,
-            now_ns,
-            started_ns,
-            recorder.intern(file, line, function),
-            above,
+        self._thread_id = thread_id
+        self._recorder.ring.cells[Cell.LOOP_THREAD] = next(
+            (
+                thread.native_id or 0
+                for thread in threading.enumerate()
+                if thread.ident == thread_id
+            ),
+            0,
         )
+
+    def _sample(self, started_ns: int, now_ns: int) -> None:
+        recorder = self._recorder
+        frame = sys._current_frames().get(self._thread_id)
+        if frame is None:
+            return
+        stack = stacks.walk(frame)
+        del frame
+        if recorder.last_ns != started_ns:
+            return
+        write, intern = recorder.ring.write, recorder.intern
+        if self._seen != (started_ns, stack):
+            self._seen = (started_ns, stack)
+            for each in stack:
+                place = intern(each.file, each.line, each.function)
+                write(Kind.FRAME, now_ns, started_ns, place, each.is_users)
+        place, above = 0, 0
+        found = stacks.culprit(stack)
+        if found is not None:
+            line, above = found
+            place = intern(line.file, line.line, line.function)
+        write(Kind.SAMPLE, now_ns, started_ns, place, above)
 
     def _scan(self, now_ns: int) -> None:
         """Name the waits that have lasted; bounded by a share of the time."""
         recorder = self._recorder
+        # Not by the clock: to wait for the interpreter's lock costs nobody anything.
+        began_ns = time.thread_time_ns()
+        # Once for all locks, and only if there is one.
+        holders = cache(partial(find_holders, recorder))
         for entry in list(recorder.tasks.values()):
             tell_name(recorder, entry)
             if (
@@ -121,26 +185,6 @@ class Watchdog:
                 # It may have been woken by now: then its reason is in the ring,
                 # or it was too short to matter.
                 if task is not None and entry.state == WAITING:
-                    note_reason(recorder, task, entry, now_ns)
-        took = recorder.now_ns() - now_ns
+                    note_reason(recorder, task, entry, now_ns, holders)
+        took = time.thread_time_ns() - began_ns
         self._next_scan_ns = now_ns + max(SCAN_EVERY_NS, int(took / SCAN_SHARE))
-
-
-def locate(frame: FrameType | None) -> tuple[str, int, str, int] | None:
-    """Find the innermost line of the user's code in a stack.
-
-    Returns file, line, function, and how many frames of other people's code were
-    above it; the very innermost frame when none is the user's.
-    """
-    innermost = frame
-    above = 0
-    while frame is not None:
-        if is_users(frame):
-            code = frame.f_code
-            return code.co_filename, frame.f_lineno, code.co_qualname, above
-        frame = frame.f_back
-        above += 1
-    if innermost is None:
-        return None
-    code = innermost.f_code
-    return code.co_filename, innermost.f_lineno, code.co_qualname, 0

@@ -7,79 +7,47 @@ as the app lives. The only place that reads the clock.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import os
 import time
-from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from dashboard.demo.stories import OURS, Catalogue
+from dashboard.demo.yours import VARIABLE, load_files
 from dashboard.errors import DemoUnavailable
-from dashboard.ring import default_directory
 from dashboard.server import wire
+from dashboard.server.advice import Advice
+from dashboard.server.batches import Batches
+from dashboard.server.excerpt import lines_of
+from dashboard.server.experiment import Experiment
+from dashboard.server.folders import places_of_user, rings_in, rings_of_user
+from dashboard.server.inbox import TriggerInbox
 from dashboard.server.read import Follower
 from dashboard.server.session import Session
+from dashboard.server.sides import START_PATIENCE_S, Sides
 from dashboard.server.stage import Stage
+from dashboard.server.stall_log import StallLog
 from dashboard.server.stream import Stream
-from dashboard.server.triggers import Triggers
+from dashboard.server.thread_cpu import ThreadCpu
+from dashboard.server.triggers import Triggers, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
+    from concurrent.futures import Future
 
     from dashboard.server.settings import Settings
 
 logger = logging.getLogger("loopscope")
 
+#: Rows come by the hundred thousand and are no garbage: to look through them as
+#: often as Python does by itself takes a sixth of what can be followed.
+GC_THRESHOLDS = (50_000, 20, 50)
 FRAME_S = 1 / wire.FRAME_HZ
-#: An answer overtakes its own records by at most a frame or two; this is plenty.
-ANSWER_PATIENCE_NS = 500_000_000
-
-
-class TriggerInbox:
-    """What the triggers' thread tells, held until the session's loop takes it."""
-
-    def __init__(self) -> None:
-        self._sent: deque[tuple[int, int, str, str, str]] = deque()
-        self._over: deque[tuple[int, int, int]] = deque()
-
-    def sent(
-        self,
-        span_id: int,
-        t_ns: int,
-        *,
-        method: str,
-        path: str,
-        scenario: str,
-        batch: str,
-    ) -> None:
-        """A request goes out now."""
-        self._sent.append((span_id, t_ns, method, path, scenario))
-
-    def answered(self, span_id: int, t_ns: int, status: int) -> None:
-        """Its answer is here."""
-        self._over.append((t_ns, span_id, status))
-
-    def failed(self, span_id: int, t_ns: int, reason: str) -> None:
-        """There will be no answer."""
-        self._over.append((t_ns, span_id, 0))
-
-    def deliver_sent(self, session: Session) -> None:
-        """Tell the session what was sent."""
-        while self._sent:
-            span, t, method, path, scenario = self._sent.popleft()
-            session.requests.sent(
-                span,
-                t,
-                method=method,
-                path=path,
-                scenario=scenario,
-                loop=session.newest_loop(),
-            )
-
-    def deliver_over(self, session: Session, now_ns: int) -> None:
-        """Tell it what has been over long enough that its records must be there."""
-        while self._over and self._over[0][0] < now_ns - ANSWER_PATIENCE_NS:
-            t, span, status = self._over.popleft()
-            session.requests.settle_outside(span, t, status)
+#: Between two looks at a process that C code may be holding up: three of them name
+#: its line.
+HURRY_S = 0.008
 
 
 class Dashboard:
@@ -87,22 +55,41 @@ class Dashboard:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.session = Session(origin_ns=time.monotonic_ns())
-        self._inbox = TriggerInbox()
+        self.advice = Advice(lines_of)
+        self.session = Session(
+            origin_ns=time.monotonic_ns(), find_remedy=self.advice.find
+        )
+        self.thread_cpu = ThreadCpu()
+        self._stall_log = StallLog(self.session)
+        self.session.stalls.threshold_ns = round(settings.stall_ms * 1e6)
+        yours = load_files(settings.stories, OURS.ids)
+        self.catalogue = Catalogue((*OURS.stories, *yours.stories))
+        self._story_problems = yours.problems
+        self.batches = Batches(self.session)
+        self._inbox = TriggerInbox(self.session, self.batches, self._loop_of)
         self.stage: Stage | None = None
+        self.sides: Sides | None = None
         if settings.demo:
             # Loopback, wherever the page is shown: the demo app does what it is
             # told by anyone who reaches it.
-            self.stage = Stage(port=settings.demo_port, ring_dir=settings.ring_dir)
-            directory = self.stage.ring_dir
+            self.stage = Stage(
+                port=settings.demo_port,
+                ring_dir=settings.ring_dir,
+                environ={VARIABLE: os.pathsep.join(map(str, settings.stories))},
+            )
+            self.sides = Sides(self.stage.ring_dir)
+            find_rings = rings_in(self.stage.ring_dir)
         else:
-            directory = settings.ring_dir or default_directory()
-        self.triggers = Triggers(self._inbox, self._target)
+            named = settings.ring_dir
+            find_rings = rings_of_user([named] if named else places_of_user())
+        self.triggers = Triggers(self._inbox, self._target, catalogue=self.catalogue)
+        self.experiment = Experiment(self._demo_app)
         self.follower = Follower(
-            directory,
+            find_rings,
             self.session,
             before_feed=self._deliver_sent,
             show_ended=not settings.demo,
+            allow_dumps=settings.dumps,
         )
         self.stream = Stream(
             self.session,
@@ -121,21 +108,41 @@ class Dashboard:
     def notices(self) -> list[str]:
         """Return the sentences that the page's status line shows."""
         stage = self.stage.notices() if self.stage is not None else []
+        sides = self.sides.notices() if self.sides is not None else []
         failed = [
             f"{loop.identity.title} (pid {loop.identity.pid}): {loop.note}"
             for loop in self.session.loops.values()
             if loop.note
         ]
-        return [*stage, *failed, *self.session.notices]
+        return [*stage, *sides, *self._story_problems, *failed, *self.session.notices]
 
     def describe_state(self) -> dict[str, Any]:
         """Return `/api/state`."""
         state = wire.describe_state(self.session, time.monotonic_ns())
         return state | {"notices": self.notices()}
 
+    def fire(
+        self, scenario_id: str, count: object, params: Mapping[str, object]
+    ) -> str:
+        """Do what `Triggers.fire` does, and follow the batch to its end."""
+        batch = self.triggers.fire(scenario_id, count, params)
+        scenario = self.catalogue.find(scenario_id)
+        self.batches.open(batch, scenario, sum(size_of(scenario, count)))
+        return batch
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Start everything, and end it in order."""
+        thresholds = gc.get_threshold()
+        gc.set_threshold(*GC_THRESHOLDS)
+        try:
+            async with self._all_running():
+                yield
+        finally:
+            gc.set_threshold(*thresholds)
+
+    @asynccontextmanager
+    async def _all_running(self) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
             turning = group.create_task(self._turn(), name="turn")
             self.triggers.start()
@@ -145,10 +152,12 @@ class Dashboard:
                 yield
             finally:
                 turning.cancel()
+                await self.experiment.close()
                 await self.triggers.stop()
-                if self.stage is not None:
-                    await self.stage.stop()
+                ending = [each.stop() for each in (self.stage, self.sides) if each]
+                await asyncio.gather(*ending)
                 self.follower.close()
+                self.advice.close()
 
     async def _turn(self) -> None:
         """Read, then publish, 30 times a second; never catch up by rushing."""
@@ -165,22 +174,62 @@ class Dashboard:
                 logger.exception("a frame failed; going on with the next")
                 more = False
                 next_frame_s = clock() + FRAME_S
-            await asyncio.sleep(0 if more else max(0.0, next_frame_s - clock()))
+            pause_s = 0 if more else max(0.0, next_frame_s - clock())
+            if self.follower.is_busy:
+                pause_s = min(pause_s, HURRY_S)
+            await asyncio.sleep(pause_s)
 
     def _read(self) -> bool:
         self._deliver_sent()
         more = self.follower.poll()
+        now_ns = time.monotonic_ns()
+        self._stall_log.look(now_ns)
+        if self.session.findings.is_due(now_ns):
+            cpu = self.thread_cpu.measure(self.session.loops.values(), now_ns)
+            self.session.findings.look(now_ns, cpu)
         if not more:
             # Only then have the records of what was answered been read.
-            self._inbox.deliver_over(self.session, time.monotonic_ns())
+            self._inbox.deliver_over(time.monotonic_ns())
         return more
 
     def _deliver_sent(self) -> None:
-        self._inbox.deliver_sent(self.session)
+        self._inbox.deliver_sent()
 
-    def _target(self) -> str:
+    def _loop_of(self, stage: str) -> int:
+        """Return the loop at whose door a request to that stage stands."""
+        pid = None
+        if stage == "main":
+            pid = self.stage.pid if self.stage is not None else None
+        elif self.sides is not None:
+            pid = self.sides.pid(stage)
+        loops = [
+            loop.id
+            for loop in self.session.loops.values()
+            if not loop.ended and loop.identity.pid == pid
+        ]
+        return max(loops, default=0) or self.session.newest_loop()
+
+    def _demo_app(self) -> str:
         if self.stage is None:
+            raise DemoUnavailable(
+                "there is no demo app to send load to; start without --no-demo"
+            )
+        return self.stage.target()
+
+    def _target(self, stage: str) -> str | Future[str]:
+        if self.stage is None or self.sides is None:
             raise DemoUnavailable(
                 "there is no demo app to send requests to; start without --no-demo"
             )
+        if stage == "main" and (self.stage.pid or self.stage.notices()):
+            return self.stage.target()
+        # It starts, and nothing is wrong: what is sent goes out when it is up.
+        coming = self._main_up() if stage == "main" else self.sides.up(stage)
+        return asyncio.run_coroutine_threadsafe(coming, asyncio.get_running_loop())
+
+    async def _main_up(self) -> str:
+        assert self.stage is not None  # asked by `_target`, which has looked
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START_PATIENCE_S):
+                await self.stage.wait_up()
         return self.stage.target()

@@ -11,7 +11,11 @@ import itertools
 from collections import deque
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: How far back a viewer can scroll, and what bounds the memory for it:
 #: 100,000 rows are about 13 MB here, 2 MB on the wire, and 70 ms to encode.
@@ -21,6 +25,8 @@ KEEP_ROWS = 100_000
 ROWS_PER_FRAME = 2_500
 #: A lane's rows within one frame are thinned to this many.
 BUCKETS_PER_FRAME = 400
+#: Fewer than this would not show that a lane did several things.
+BUCKETS_AT_LEAST = 4
 
 
 class State(IntEnum):
@@ -47,6 +53,10 @@ class LaneKind(IntEnum):
     TASK = 2
     THREAD = 3
     PROCESS = 4
+    WEBSOCKET = 5
+    """A request that stays open for messages of both sides."""
+    STREAM = 6
+    """A request whose answer comes in pieces, for long."""
 
 
 class Row(NamedTuple):
@@ -59,6 +69,13 @@ class Row(NamedTuple):
     who: int
 
 
+#: `Row(…)` without the call of a function in Python: one is made for each record.
+_new_row: Callable[[tuple[int, int, int, int, int]], Row] = partial(tuple.__new__, Row)
+
+
+_GONE = int(State.GONE)
+
+
 @dataclass(slots=True)
 class Lane:
     """One line of the timeline, and the last thing it was seen to begin."""
@@ -69,7 +86,7 @@ class Lane:
     label: int
     request: int
     t: int
-    open: Row | None = None
+    open_ns: int = 0
 
 
 @dataclass(slots=True)
@@ -79,6 +96,8 @@ class Change:
     strings: list[str] = field(default_factory=list)
     lanes: list[Lane] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
+    deadlines: dict[int, int] = field(default_factory=dict)
+    """When the timer of a lane's present wait is due, by lane."""
 
 
 class Journal:
@@ -88,10 +107,12 @@ class Journal:
         self.thinned = 0
         self._strings: dict[str, int] = {"": 0}
         self._lanes: dict[int, Lane] = {}
+        self._deadlines: dict[int, int] = {}
         self._next_lane = 1
         self._kept: deque[list[Row]] = deque()
         self._kept_rows = 0
         self._change = Change(strings=[""])
+        self._rows = self._change.rows
         self._fresh: dict[int, Lane] = {}
         self._all_strings = [""]
         # As of the last frame: what a snapshot may tell, so that the next frame,
@@ -112,6 +133,11 @@ class Journal:
             self._all_strings.append(text)
             self._change.strings.append(text)
         return index
+
+    def text(self, index: int) -> str:
+        """Return the string of an index."""
+        known = self._all_strings
+        return known[index] if 0 <= index < len(known) else ""
 
     def add_lane(
         self, kind: LaneKind, *, loop: int, label: str, t: int, request: int = 0
@@ -134,22 +160,34 @@ class Journal:
             found.loop = loop
             self._fresh[lane] = found
 
+    def turn_lane(self, lane: int, kind: LaneKind) -> None:
+        """Make a lane one of another kind; viewers are told."""
+        found = self._lanes.get(lane)
+        if found is not None and found.kind != kind:
+            found.kind = kind
+            self._fresh[lane] = found
+
     def row(self, lane: int, t: int, state: int, info: int = 0, who: int = 0) -> None:
         """Say that a lane enters a state. Lane 0 is nobody: nothing is kept."""
         found = self._lanes.get(lane)
         if found is None:
             return
-        if found.open is not None and t < found.open.t:
+        if t < found.open_ns:
             # Clocks of two threads may cross by microseconds; a lane's never do.
-            t = found.open.t
-        row = Row(t, lane, state, info, who)
-        found.open = row
-        self._change.rows.append(row)
+            t = found.open_ns
+        found.open_ns = t
+        self._rows.append(_new_row((t, lane, state, info, who)))
+
+    def deadline(self, lane: int, t: int) -> None:
+        """Say when the timer of a lane's present wait is due."""
+        if lane in self._lanes:
+            self._change.deadlines[lane] = self._deadlines[lane] = t
 
     def take(self, now_ns: int) -> Change:
         """Return what is new since the last call, and forget what is too old."""
         change = self._change
         self._change = Change()
+        self._rows = self._change.rows
         change.lanes = list(self._fresh.values())
         self._fresh.clear()
         self._sent_lanes.update((lane.id, replace(lane)) for lane in change.lanes)
@@ -166,10 +204,16 @@ class Journal:
         """
         by_lane: dict[int, list[Row]] = {}
         for row in rows:
-            by_lane.setdefault(row.lane, []).append(row)
+            found = by_lane.get(row[1])
+            if found is None:
+                by_lane[row[1]] = [row]
+            else:
+                found.append(row)
+        # What lanes with few rows leave over is for those with many.
+        buckets = max(BUCKETS_AT_LEAST, ROWS_PER_FRAME // len(by_lane))
         thinned: list[Row] = []
         for lane_rows in by_lane.values():
-            thinned.extend(thin_lane(lane_rows, BUCKETS_PER_FRAME))
+            thinned.extend(thin_lane(lane_rows, min(buckets, BUCKETS_PER_FRAME)))
         self.thinned += len(rows) - len(thinned)
         return thinned
 
@@ -187,6 +231,7 @@ class Journal:
                 if row.state == State.GONE:
                     for known in (self._lanes, self._sent_lanes, self._before):
                         known.pop(row.lane, None)
+                    self._deadlines.pop(row.lane, None)
 
     def snapshot(self) -> Change:
         """Return everything that a new viewer needs to begin, as of the last frame."""
@@ -195,6 +240,11 @@ class Journal:
             strings=self._all_strings[: self._sent_strings],
             lanes=list(self._sent_lanes.values()),
             rows=[*self._before.values(), *kept],
+            deadlines={
+                lane: t
+                for lane, t in self._deadlines.items()
+                if lane in self._sent_lanes and lane not in self._change.deadlines
+            },
         )
 
 
@@ -213,21 +263,22 @@ def thin_lane(rows: list[Row], buckets: int) -> list[Row]:
     best: Row | None = None
     best_ns = -1
     for row, following in itertools.pairwise(rows):
-        if best is not None and row.t >= at + width:
-            result.append(best._replace(t=at))
-            at, best, best_ns = row.t, None, -1
-        if row.state == State.GONE:
+        t = row[0]
+        if best is not None and t >= at + width:
+            result.append(_new_row((at, *best[1:])))
+            at, best, best_ns = t, None, -1
+        if row[2] == _GONE:
             continue
-        lasted = following.t - row.t
+        lasted = following[0] - t
         if lasted > width:
             # Exact in both ends, whatever the crowd around it.
             if best is not None:
-                result.append(best._replace(t=at))
+                result.append(_new_row((at, *best[1:])))
             result.append(row)
-            at, best, best_ns = following.t, None, -1
+            at, best, best_ns = following[0], None, -1
         elif lasted > best_ns:
             best, best_ns = row, lasted
     if best is not None:
-        result.append(best._replace(t=at))
+        result.append(_new_row((at, *best[1:])))
     result.append(rows[-1])
     return result

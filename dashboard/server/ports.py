@@ -69,7 +69,9 @@ def url(host: str, port: int) -> str:
 
 
 def _listen(family: int, address: tuple[object, ...], backlog: int) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With its protocol named: asyncio switches off Nagle's delay of small packets for
+    # nothing else, and each answer on an open connection would take 40 ms longer.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         # Else a server that just ended would keep us out for a minute.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

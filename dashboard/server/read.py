@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from dashboard.errors import RingError
 from dashboard.records import Cell
-from dashboard.ring import SUFFIX, RingReader, is_alive
+from dashboard.ring import RingReader, is_alive, parent_of
+from dashboard.server.vigil import Vigil
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,28 +39,37 @@ ROUND_NS = 15_000_000
 class _Followed:
     reader: RingReader
     loop: ObservedLoop
+    vigil: Vigil
     alive: bool = True
+    dropped: int = 0
     next_alive_ns: int = 0
+
+    def close(self) -> None:
+        """Let go of its files."""
+        self.reader.close()
+        self.vigil.close()
 
 
 class Follower:
-    """Follow every ring of a folder into a session. Not thread-safe."""
+    """Follow every ring that `find_rings` finds into a session. Not thread-safe."""
 
     def __init__(
         self,
-        directory: Path,
+        find_rings: Callable[[], set[Path]],
         session: Session,
         *,
         now_ns: Callable[[], int] = time.monotonic_ns,
         before_feed: Callable[[], None] = lambda: None,
         show_ended: bool = False,
+        allow_dumps: bool = True,
     ) -> None:
-        self.directory = directory
+        self._find_rings = find_rings
         self._session = session
         self._now_ns = now_ns
         # What happened before a record was written must be told before it is fed.
         self._before_feed = before_feed
         self._show_ended = show_ended
+        self._allow_dumps = allow_dumps
         self._followed: dict[Path, _Followed] = {}
         self._refused: dict[Path, str] = {}
         self._doubted: dict[Path, int] = {}
@@ -69,10 +79,15 @@ class Follower:
     def __repr__(self) -> str:
         return f"<Follower of {len(self._followed)} rings>"
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a silent process is being looked into: poll again soon."""
+        return any(followed.vigil.is_busy for followed in self._followed.values())
+
     def close(self) -> None:
         """Let go of every ring."""
         for followed in self._followed.values():
-            followed.reader.close()
+            followed.close()
         self._followed.clear()
 
     def poll(self) -> bool:
@@ -81,9 +96,14 @@ class Follower:
         Returns whether a ring has more to give than one round takes.
         """
         now_ns = self._now_ns()
+        fresh: list[Path] = []
         if now_ns >= self._next_scan_ns:
             self._next_scan_ns = now_ns + SCAN_EVERY_NS
-            self._scan()
+            fresh = self._scan()
+        if fresh:
+            # A restarted worker takes the place of one that must be known as gone.
+            for followed in self._followed.values():
+                followed.next_alive_ns = 0
         more = False
         for path, followed in list(self._followed.items()):
             try:
@@ -95,23 +115,24 @@ class Follower:
                     followed.loop, now_ns, dict.fromkeys(Cell, 0), alive=False
                 )
             if followed.loop.ended:
-                followed.reader.close()
+                followed.close()
                 del self._followed[path]
                 self._refused.setdefault(path, "")
+        for path in fresh:
+            self._open(path)
         self._session.notices = [text for text in self._refused.values() if text]
         return more
 
-    def _scan(self) -> None:
-        try:
-            found = set(self.directory.glob(f"*{SUFFIX}"))
-        except OSError:
-            found = set()
-        for path in sorted(found - self._followed.keys() - self._refused.keys()):
-            self._open(path)
+    def _scan(self) -> list[Path]:
+        """Return the rings that are new, and forget those that are away."""
+        found = self._find_rings()
         for path in self._refused.keys() - found:
             del self._refused[path]
         for path in (self._doubted.keys() - found) | self._followed.keys():
             self._doubted.pop(path, None)
+        fresh = found - self._followed.keys() - self._refused.keys()
+        # In the order in which they began: a later one may take an ended one's place.
+        return sorted(fresh, key=lambda path: (_began(path), path))
 
     def _open(self, path: Path) -> None:
         try:
@@ -126,9 +147,14 @@ class Follower:
             reader.close()
             self._refused[path] = ""
             return
-        loop = self._session.add_loop(reader.identity)
-        loop.model.strings = reader.strings
-        self._followed[path] = _Followed(reader, loop)
+        loop = self._session.add_loop(
+            reader.identity, parent=parent_of(reader.identity.pid)
+        )
+        loop.model.names.strings = reader.strings
+        if reader.begin_at_oldest():
+            loop.model.lose()
+        vigil = Vigil(reader, loop, allow_dumps=self._allow_dumps)
+        self._followed[path] = _Followed(reader, loop, vigil)
         with suppress(OSError):
             self._follow(self._followed[path])
 
@@ -153,6 +179,15 @@ class Follower:
             followed.alive = followed.alive and is_alive(reader.identity)
             followed.next_alive_ns = now_ns + ALIVE_EVERY_NS
         cells = reader.read_cells()
+        frozen_since_ns = followed.vigil.frozen_since(now_ns, cells)
+        # Its first beat afterwards says since when it goes on.
+        beat_ns = cells[Cell.BEAT]
+        until_ns = beat_ns if beat_ns > loop.frozen_since_ns else now_ns
+        self._session.stand_still(loop, until_ns, frozen_since_ns)
+        if cells[Cell.DROPPED] > followed.dropped:
+            # The recorder itself left some out.
+            followed.dropped = cells[Cell.DROPPED]
+            loop.model.lose()
         missed = reader.missed
         more = True
         while self._now_ns() - now_ns < ROUND_NS:
@@ -172,4 +207,11 @@ class Follower:
         reader.read_strings(cells[Cell.STRINGS])
         if not more:
             self._session.tick(loop, now_ns, cells, alive=followed.alive)
+            followed.vigil.look(now_ns, cells)
         return more
+
+
+def _began(path: Path) -> int:
+    """Return when a ring was made, as its name says; 0 for a name of another kind."""
+    moment = path.stem.rpartition("-")[2]
+    return int(moment) if moment.isascii() and moment.isdigit() else 0

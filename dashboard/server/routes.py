@@ -5,14 +5,12 @@ Each handler is a few lines over `Dashboard`; nothing here computes anything.
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import json
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
+import anyio.to_thread
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.templating import Jinja2Templates
@@ -20,28 +18,29 @@ from sse_starlette import EventSourceResponse
 from starlette.exceptions import HTTPException
 
 from dashboard import __version__
-from dashboard.demo import stories
+from dashboard.demo.scenario import shortened
 from dashboard.errors import (
     BadParameter,
     DemoUnavailable,
+    ExperimentRunning,
     OverBudget,
     TriggerError,
     UnknownScenario,
 )
-from dashboard.server import triggers
+from dashboard.server import sources, triggers
+from dashboard.server.orders import read_order
 
 if TYPE_CHECKING:
     from dashboard.server.dashboard import Dashboard
 
 #: A viewer that takes nothing for this long is gone, whatever its socket says.
 SEND_TIMEOUT_S = 10.0
-COUNTS = (1, 5, 20, 100)
-#: A trigger's order has some fifty; to parse this many takes a millisecond.
-MAX_BODY_BYTES = 65_536
+EXAMPLE = '{"count": 5, "params": {"seconds": 1}}'
 _STATUS = {
     UnknownScenario: 404,
     BadParameter: 422,
     OverBudget: 429,
+    ExperimentRunning: 409,
     DemoUnavailable: 503,
 }
 
@@ -102,89 +101,38 @@ async def state(request: Request) -> JSONResponse:
     return JSONResponse(_dashboard(request).describe_state())
 
 
-@router.get("/api/scenarios")
-async def scenarios() -> dict[str, Any]:
-    """List what the buttons can send."""
-    return {
-        "counts": COUNTS,
-        "max_count": triggers.MAX_COUNT,
-        "scenarios": [_describe(scenario) for scenario in stories.SCENARIOS],
-    }
-
-
-def _describe(scenario: stories.Scenario) -> dict[str, Any]:
-    return {
-        "id": scenario.id,
-        "title": scenario.title,
-        "subtitle": scenario.subtitle,
-        "family": scenario.family,
-        "state": scenario.state,
-        "path": scenario.path,
-        "params": [
-            {
-                "name": each.name,
-                "default": each.default,
-                "min": each.minimum,
-                "max": each.maximum,
-                "unit": each.unit,
-            }
-            for each in scenario.params
-        ],
-        "source": _describe_source(scenario.handler),
-    }
-
-
-def _describe_source(handler: str) -> dict[str, Any]:
-    """Read the real code of a handler, decorator included, without running it."""
-    module, _, function = handler.partition(":")
-    found = getattr(importlib.import_module(module), function)
-    lines, first = inspect.getsourcelines(found)
-    file = Path(inspect.getfile(found))
-    return {
-        "file": f"{file.parent.name}/{file.name}",
-        "line": first,
-        "function": function,
-        "code": inspect.cleandoc("".join(lines)),
-    }
+@router.get("/api/source")
+async def source(request: Request, place: str) -> dict[str, Any]:
+    """Show the code around a line that a recording has named."""
+    found = _dashboard(request).session.find_place(place)
+    if found is None:
+        raise HTTPException(404, f"no recording has named {shortened(place)}.")
+    line, identity = found
+    excerpt = await anyio.to_thread.run_sync(
+        lambda: sources.read_function(line, began_unix_ns=identity.began_unix_ns)
+    )
+    if excerpt is None:
+        raise HTTPException(404, f"The code of {place} cannot be read here.")
+    return excerpt
 
 
 @router.post("/api/trigger/{scenario_id}", status_code=202)
 async def trigger(request: Request, scenario_id: str) -> dict[str, str]:
-    """Send `count` real requests to the demo app, all at once."""
-    if int(request.headers.get("content-length") or 0) > MAX_BODY_BYTES:
-        raise BadParameter(
-            f"the body must be a JSON object of at most {MAX_BODY_BYTES} bytes, "
-            f"got {request.headers['content-length'][:20]}"
-        )
-    order = _read_order(await request.body())
+    """Send `count` real requests to the demo app, all at once.
+
+    Without a count it sends the scenario's own cast: as many as the story needs,
+    and the ordinary requests beside them.
+    """
+    order = await read_order(request, {"count", "params"}, EXAMPLE)
     params = order.get("params")
     given = {} if params is None else params
     if not isinstance(given, dict):
         raise BadParameter(
-            "params must be an object of names and numbers, "
-            f"got {stories.shortened(given)}"
+            f"params must be an object of names and numbers, got {shortened(given)}"
         )
-    count = order.get("count", 1)
-    batch = _dashboard(request).triggers.fire(scenario_id, count, given)
+    count = order.get("count", triggers.OWN_CAST)
+    batch = _dashboard(request).fire(scenario_id, count, given)
     return {"batch": batch}
-
-
-def _read_order(body: bytes) -> dict[str, Any]:
-    """Read a trigger's body by what it is, not by what its sender calls it.
-
-    `curl -d` says that it sends a form: taking its word, and then the defaults,
-    would fire one request where the user asked for five.
-    """
-    try:
-        order = json.loads(body or b"{}")
-    except (ValueError, RecursionError):
-        order = None
-    if isinstance(order, dict) and order.keys() <= {"count", "params"}:
-        return order
-    raise BadParameter(
-        'the body must be a JSON object such as {"count": 5, "params": {"seconds": 1}}, '
-        f"got {stories.shortened(body.decode(errors='replace'))}"
-    )
 
 
 async def explain_trigger_error(request: Request, error: Exception) -> JSONResponse:

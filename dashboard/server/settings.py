@@ -7,7 +7,9 @@ the command line needs it before it knows whether it will start anything.
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,8 @@ from dashboard.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: As server/stalls.py has them, which the command line has no time to import.
+STALL_MS_MIN, STALL_MS_MAX = 20.0, 60_000.0
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
 
@@ -33,6 +37,16 @@ class Settings:
     """Whether to start the demo app, and show its loop only."""
     ring_dir: Path | None = None
     """Where rings are; None leaves the choice to the dashboard."""
+    stall_ms: float = 100.0
+    """A step that lasts longer is a stall; the page can change it."""
+    dumps: bool = True
+    """Whether a loop that C code holds may be asked for its stack by a signal."""
+    allow_hosts: tuple[str, ...] = ()
+    """Names that a browser may know this machine by, beside those of `host`."""
+    token: str = ""
+    """What the presenter shows when others can reach the page; never logged."""
+    stories: tuple[Path, ...] = ()
+    """Files with stories of the user's own."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -48,7 +62,20 @@ class Settings:
             demo_port=_port(environ, "LOOPSCOPE_DEMO_PORT", otherwise.demo_port),
             demo=_switch(environ, "LOOPSCOPE_DEMO", otherwise.demo),
             ring_dir=Path(ring_dir) if ring_dir else None,
+            stall_ms=_stall_ms(environ, "LOOPSCOPE_STALL_MS", otherwise.stall_ms),
+            dumps=_switch(environ, "LOOPSCOPE_DUMPS", otherwise.dumps),
+            allow_hosts=tuple(environ.get("LOOPSCOPE_ALLOW_HOSTS", "").split()),
+            token=environ.get("LOOPSCOPE_TOKEN", ""),
+            stories=_files(environ, "LOOPSCOPE_STORIES"),
         )
+
+    @property
+    def is_open_to_others(self) -> bool:
+        """Whether other machines can reach the page."""
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host != "localhost"
 
 
 def parse_port(text: str) -> int:
@@ -66,6 +93,53 @@ def port_argument(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def parse_stall_ms(text: str) -> float:
+    """Return the milliseconds in `text`, or raise `SettingsError`."""
+    with suppress(ValueError):
+        if STALL_MS_MIN <= float(text) <= STALL_MS_MAX:
+            return float(text)
+    raise SettingsError(
+        f"a stall is a number of milliseconds from {STALL_MS_MIN:g} to "
+        f"{STALL_MS_MAX:g}, got {text!r}"
+    )
+
+
+def stall_argument(text: str) -> float:
+    """Do what `parse_stall_ms` does, with the error that argparse shows as it is."""
+    try:
+        return parse_stall_ms(text)
+    except SettingsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _stall_ms(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name)
+    if not text:
+        return default
+    try:
+        return parse_stall_ms(text)
+    except SettingsError as error:
+        raise SettingsError(f"{name}: {error}") from None
+
+
+def count_argument(text: str) -> int:
+    """Return a number of processes, or raise the error that argparse shows."""
+    if text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= 999:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"a whole number from 1 to 999, got {text!r}")
+
+
+def parse_target(text: str) -> str:
+    """Return MODULE:APP as it is, or raise `SettingsError` if it is something else."""
+    module, _, attribute = text.partition(":")
+    names = [*module.split("."), *attribute.split(".")]
+    if all(name.isidentifier() for name in names):
+        return text
+    raise SettingsError(
+        f"an app is named MODULE:APP, such as main:app or shop.web:app, got {text!r}"
+    )
+
+
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:
     text = environ.get(name)
     if not text:
@@ -74,6 +148,10 @@ def _port(environ: Mapping[str, str], name: str, default: int) -> int:
         return parse_port(text)
     except SettingsError as error:
         raise SettingsError(f"{name}: {error}") from None
+
+
+def _files(environ: Mapping[str, str], name: str) -> tuple[Path, ...]:
+    return tuple(Path(part) for part in environ.get(name, "").split(os.pathsep) if part)
 
 
 def _switch(environ: Mapping[str, str], name: str, default: bool) -> bool:

@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import shutil
 import signal
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from dashboard.errors import DemoUnavailable
-from dashboard.ring import default_directory, private_directory
 from dashboard.server import ports
+from dashboard.server.folders import make_session_folder
 
 if TYPE_CHECKING:
+    import tempfile
+    from collections.abc import Mapping
     from types import TracebackType
 
 #: First wait after a crash: short enough not to be noticed, long enough to be seen.
@@ -36,7 +36,6 @@ NOTICE_KEEPS_S = 5.0
 TERMINATE_PATIENCE_S = 0.25
 #: FastAPI's imports take 0.4 s here; a slow laptop's first start several times that.
 START_PATIENCE_S = 30.0
-_PREFIX = "stage-"
 
 
 class Stage:
@@ -53,13 +52,17 @@ class Stage:
         *,
         ring_dir: Path | None = None,
         loop: str = "asyncio",
+        workers: int = 1,
+        environ: Mapping[str, str] = {},
     ) -> None:
         self._host = host
         self._port = port
         self._loop = loop
+        self._workers = workers
+        self._environ = dict(environ)
         self._session: tempfile.TemporaryDirectory[str] | None = None
         if ring_dir is None:
-            self._session = _session_directory()
+            self._session = make_session_folder()
             ring_dir = Path(self._session.name)
         self.ring_dir = ring_dir
         self._process: asyncio.subprocess.Process | None = None
@@ -171,13 +174,14 @@ class Stage:
     async def _spawn(self) -> asyncio.subprocess.Process:
         command = [sys.executable, "-m", "dashboard.demo"]
         command += ["--host", self._host, "--port", str(self._port)]
-        command += ["--loop", self._loop, "--die-with-parent"]
+        command += ["--loop", self._loop, "--workers", str(self._workers)]
+        command += ["--die-with-parent"]
         return await asyncio.create_subprocess_exec(
             *command,
             # Held open, never written: its end is how the child learns of ours.
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env=os.environ | {"LOOPSCOPE_DIR": str(self.ring_dir)},
+            env=os.environ | self._environ | {"LOOPSCOPE_DIR": str(self.ring_dir)},
             # Ctrl-C in the terminal is for us: we end the child, in order.
             start_new_session=True,
         )
@@ -218,29 +222,3 @@ def _reason(code: int | None) -> str:
     if code is None:
         return "unknown"
     return f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
-
-
-def _session_directory() -> tempfile.TemporaryDirectory[str]:
-    """Make a folder that only this user can enter and that goes when we go.
-
-    It lies among the rings of this user, so that what a killed dashboard left
-    behind is found, and removed, by the next one.
-    """
-    base = private_directory(default_directory())
-    for left in base.glob(f"{_PREFIX}*"):
-        owner = left.name.removeprefix(_PREFIX).partition("-")[0]
-        if owner.isdigit() and not _is_alive(int(owner)):
-            shutil.rmtree(left, ignore_errors=True)
-    return tempfile.TemporaryDirectory(
-        prefix=f"{_PREFIX}{os.getpid()}-", dir=base, ignore_cleanup_errors=True
-    )
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -8,21 +8,70 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from dashboard.server.journal import State
+from dashboard.server import victims as held
 
 if TYPE_CHECKING:
-    from dashboard.server.loop_model import LoopModel, Place
-    from dashboard.server.requests import Request, Requests
+    from dashboard.server.loop_model import LoopModel
+    from dashboard.server.names import Place
+    from dashboard.server.splits import Request, Requests
+    from dashboard.server.task import Task
 
 STALL_NS = 100_000_000
+#: Below this two steps in a row cannot be told apart while they run, and the watchdog
+#: takes no sample.
+MIN_STALL_NS = 20_000_000
+MAX_STALL_NS = 60_000_000_000
 #: Stalls that stay available to `/api/state` and new viewers.
 KEEP = 100
+#: Lines of one stall that are counted one by one.
+KEEP_LINES = 50
+#: Stops of one process that a step may have lasted through.
+KEEP_STOPS = 16
 #: A sample names its step by its beginning. While the step runs, the reader may
 #: know that beginning only to within the loop's own work after a poll.
 SAME_STEP_NS = 20_000_000
-HELD_UP = frozenset({State.READY, State.DUE, State.OUTSIDE})
+#: A loop that has polled this long has taken in whatever lay at its door.
+LOOKED_NS = 2_000_000
+
+
+class Line(NamedTuple):
+    """One line of a stack."""
+
+    place: Place
+    is_users: bool
+
+    def to_wire(self) -> dict[str, object]:
+        """Return it as `/api/stalls/…` shows it."""
+        return self.place.to_wire() | {"user": self.is_users}
+
+
+class Queue(NamedTuple):
+    """The last look at a loop's door."""
+
+    t: int
+    length: int
+    idle_ns: int
+    """How long the loop had polled until then, in all."""
+
+
+class Sample(NamedTuple):
+    """Where a step was seen."""
+
+    t: int
+    place: Place
+    stack: tuple[Line, ...]
+    is_dump: bool
+
+
+@dataclass(slots=True)
+class Seen:
+    """How often a step was seen at a line, and the stack above and below it."""
+
+    place: Place
+    stack: tuple[Line, ...]
+    count: int = 0
 
 
 @dataclass(slots=True)
@@ -33,18 +82,54 @@ class Stall:
     loop: int
     start_ns: int
     duration_ns: int
-    request: int
-    label: str
+    name: str
+    blamed: Request | None = None
     over: bool = False
-    culprit: Place | None = None
-    samples: dict[str, int] = field(default_factory=dict)
-    victims: int = 0
-    delay_ns: int = 0
-    worst: str = ""
-    worst_ns: int = 0
+    holds_lock: bool = False
+    """One C call keeps the interpreter's lock: the line came from a dump."""
+    seen: dict[tuple[str, int], Seen] = field(default_factory=dict)
+    victims: held.Victims = field(default_factory=held.Victims)
+    end_ns: int = 0
+
+    @property
+    def label(self) -> str:
+        """The request's method and route, or the task's or callback's name."""
+        return self.blamed.label if self.blamed is not None else self.name
+
+    @property
+    def request(self) -> int:
+        """The id of the request that it served, or 0."""
+        return self.blamed.id if self.blamed is not None else 0
+
+    @property
+    def worst(self) -> Seen | None:
+        """The line seen most often; the first of equals, which is the live one."""
+        return max(self.seen.values(), key=lambda seen: seen.count, default=None)
+
+    @property
+    def culprit(self) -> Place | None:
+        """The line to blame, as far as it is known."""
+        worst = self.worst
+        return worst.place if worst is not None else None
+
+    def see(self, sample: Sample) -> None:
+        """Count a sample."""
+        place = sample.place
+        key = (place.file, place.line)
+        seen = self.seen.get(key)
+        if seen is None:
+            if len(self.seen) >= KEEP_LINES:
+                return
+            seen = self.seen[key] = Seen(place, sample.stack)
+        if len(place.function) > len(seen.place.function):
+            # A dump knows a method by its bare name, a sample by its full one.
+            seen.place, seen.stack = place, sample.stack or seen.stack
+        seen.count += 1
+        self.holds_lock |= sample.is_dump
 
     def to_wire(self) -> dict[str, object]:
         """Return the stall as frames and `/api/state` show it."""
+        culprit = self.culprit
         return {
             "id": self.id,
             "loop": self.loop,
@@ -53,13 +138,24 @@ class Stall:
             "over": self.over,
             "label": self.label,
             "request": self.request,
-            "culprit": self.culprit.to_wire() if self.culprit else None,
-            "victims": {
-                "count": self.victims,
-                "delay_ms": round(self.delay_ns / 1e6, 3),
-                "worst": self.worst,
-                "worst_ms": round(self.worst_ns / 1e6, 3),
-            },
+            "culprit": culprit.to_wire() if culprit else None,
+            "holds_lock": self.holds_lock,
+            "victims": self.victims.to_wire(),
+        }
+
+    def describe(self) -> dict[str, object]:
+        """Return all that is known of it, for `/api/stalls/…`."""
+        worst = self.worst
+        total = sum(seen.count for seen in self.seen.values()) or 1
+        by_count = sorted(self.seen.values(), key=lambda seen: -seen.count)
+        return self.to_wire() | {
+            "stack": [line.to_wire() for line in worst.stack] if worst else [],
+            "samples": [
+                seen.place.to_wire()
+                | {"count": seen.count, "share": round(seen.count / total, 3)}
+                for seen in by_count
+            ],
+            "held_up": self.victims.listed(),
         }
 
 
@@ -74,6 +170,11 @@ class Stalls:
         self._requests = requests
         self._next_id = 1
         self._last: dict[int, Stall] = {}
+        self._early: dict[int, tuple[int, list[Sample]]] = {}
+        """Samples of steps that are no stalls yet, by loop: their beginning, and they."""
+        self._doors: dict[int, held.Door] = {}
+        self._queues: dict[int, Queue] = {}
+        self._stops: dict[int, deque[tuple[int, int]]] = {}
 
     def __repr__(self) -> str:
         return f"<Stalls {len(self.kept)} kept>"
@@ -83,24 +184,32 @@ class Stalls:
         changed, self.changed = self.changed, {}
         return list(changed.values())
 
+    def find(self, number: int) -> Stall | None:
+        """Return a stall by its id, if it is kept."""
+        return next((stall for stall in self.kept if stall.id == number), None)
+
     def current(self, loop: LoopModel) -> Stall | None:
         """Return the stall that is under way in a loop."""
         stall = self._last.get(loop.number)
         return stall if stall is not None and not stall.over else None
 
+    # ------------------------------------------------------------------ lengths
+
     def watch(self, loop: LoopModel, now_ns: int) -> None:
         """Open or extend the stall of a step that is still running."""
-        if not loop.running_owner:
-            return
-        if now_ns - loop.running_since >= self.threshold_ns:
-            self._note(loop, loop.running_since, now_ns)
+        since_ns = loop.running_since
+        if loop.running_owner and self._is_long(loop, since_ns, now_ns):
+            self._note(loop, since_ns, now_ns)
 
     def ended(self, loop: LoopModel, since_ns: int, end_ns: int) -> None:
         """A step ended: close its stall, or note one that nobody saw growing."""
-        if end_ns - since_ns < self.threshold_ns or not loop.running_owner:
-            return
-        stall = self._note(loop, since_ns, end_ns)
-        stall.over = True
+        if loop.running_owner:
+            stall = self.current(loop)
+            is_open = stall is not None and self._is_same(stall, since_ns)
+            # Once told it stays one, though the threshold was raised meanwhile.
+            if is_open or self._is_long(loop, since_ns, end_ns):
+                self._note(loop, since_ns, end_ns).over = True
+        self._doors.pop(loop.number, None)
 
     def break_off(self, loop: LoopModel) -> None:
         """Nothing more will be told of the step in progress: what we know is all."""
@@ -109,56 +218,179 @@ class Stalls:
             stall.over = True
             self.changed[stall.id] = stall
 
-    def sample(self, loop: LoopModel, step_ns: int, t: int, place: Place) -> None:
-        """The watchdog saw the step that began at `step_ns` at a line."""
-        stall = self._last.get(loop.number)
-        if stall is None or abs(stall.start_ns - step_ns) > SAME_STEP_NS:
-            if not loop.running_owner or t - step_ns < self.threshold_ns:
-                return
-            stall = self._note(loop, step_ns, t)
-        key = str(place)
-        stall.samples[key] = stall.samples.get(key, 0) + 1
-        # The line seen most often; the first of equals, which is the live one.
-        if stall.culprit is None or stall.samples[key] > stall.samples.get(
-            str(stall.culprit), 0
-        ):
-            stall.culprit = place
-        self.changed[stall.id] = stall
+    def stopped(self, loop: LoopModel, since_ns: int, until_ns: int) -> None:
+        """The whole process stood still meanwhile: that is no step's fault."""
+        stops = self._stops.setdefault(loop.number, deque(maxlen=KEEP_STOPS))
+        stops.append((since_ns, until_ns))
+
+    def _lasted(self, loop: LoopModel, since_ns: int, end_ns: int) -> int:
+        """How long a step lasted, without the time in which its process stood still."""
+        stood = sum(
+            max(0, min(until, end_ns) - max(since, since_ns))
+            for since, until in self._stops.get(loop.number, ())
+        )
+        return end_ns - since_ns - stood
+
+    def _is_long(self, loop: LoopModel, since_ns: int, end_ns: int) -> bool:
+        # The cheap question first: this is asked at the end of every step.
+        if end_ns - since_ns < self.threshold_ns:
+            return False
+        return self._lasted(loop, since_ns, end_ns) >= self.threshold_ns
+
+    @staticmethod
+    def _is_near(one_ns: int, other_ns: int) -> bool:
+        return abs(one_ns - other_ns) <= SAME_STEP_NS
+
+    def _is_same(self, stall: Stall, since_ns: int) -> bool:
+        return self._is_near(stall.start_ns, since_ns)
 
     def _note(self, loop: LoopModel, since_ns: int, end_ns: int) -> Stall:
         stall = self._last.get(loop.number)
-        if stall is None or stall.over or abs(stall.start_ns - since_ns) > SAME_STEP_NS:
-            stall = Stall(
-                self._next_id,
-                loop.number,
-                since_ns,
-                0,
-                loop.running_request(),
-                loop.running_label(),
-            )
+        if stall is None or stall.over or not self._is_same(stall, since_ns):
+            name, blamed = loop.running_name(), loop.serving()
+            stall = Stall(self._next_id, loop.number, since_ns, 0, name, blamed)
             self._next_id += 1
             self._last[loop.number] = stall
             self.kept.append(stall)
-        stall.duration_ns = end_ns - stall.start_ns
-        self._count_victims(stall, end_ns)
+            step_ns, samples = self._early.pop(loop.number, (0, []))
+            if self._is_same(stall, step_ns):
+                for sample in samples:
+                    stall.see(sample)
+            stall.victims.door = self._doors.get(loop.number)
+        elif stall.blamed is None:
+            # What it serves is known only once its own records are there.
+            stall.blamed = loop.serving()
+            stall.victims.known.pop(held.Key(held.REQUEST, stall.request), None)
+        stall.end_ns = end_ns
+        stall.duration_ns = self._lasted(loop, stall.start_ns, end_ns)
+        held.count_held(
+            stall.victims,
+            loop,
+            self._requests,
+            blamed=stall.request,
+            start_ns=stall.start_ns,
+            end_ns=end_ns,
+        )
         self.changed[stall.id] = stall
         return stall
 
-    def _count_victims(self, stall: Stall, end_ns: int) -> None:
-        """Who is held up now was held up since it came, or since the stall began."""
-        stall.victims = stall.delay_ns = stall.worst_ns = 0
-        for request in self._requests.open.values():
-            if request.id == stall.request or not _is_held_up(request, stall.loop):
-                continue
-            delay = end_ns - max(request.since_ns, stall.start_ns)
-            if delay <= 0:
-                continue
-            stall.victims += 1
-            stall.delay_ns += delay
-            if delay > stall.worst_ns:
-                stall.worst_ns = delay
-                stall.worst = request.label
+    # ------------------------------------------------------------------ culprits
 
+    def sample(self, loop: LoopModel, step_ns: int, sample: Sample) -> None:
+        """The step that began at `step_ns` was seen at a line."""
+        stall = self._last.get(loop.number)
+        if stall is None or not self._is_same(stall, step_ns):
+            began_ns, samples = self._early.get(loop.number, (0, []))
+            if began_ns != step_ns:
+                self._early[loop.number] = (step_ns, samples := [])
+            # It becomes a stall when its length says so.
+            samples.append(sample)
+            del samples[:-KEEP_LINES]
+            return
+        stall.see(sample)
+        self.changed[stall.id] = stall
 
-def _is_held_up(request: Request, loop: int) -> bool:
-    return request.state in HELD_UP and request.loop == loop
+    def renamed(self, request: Request) -> None:
+        """A request has got its name: who it blocked is told anew."""
+        for stall in self._last.values():
+            if stall.blamed is request:
+                self.changed[stall.id] = stall
+
+    # ------------------------------------------------------------------- victims
+
+    def arrived(self, loop: LoopModel, t: int, count: int) -> None:
+        """So many requests lie in the kernel's queues while a step runs."""
+        if not loop.running_owner or loop.running_since >= t:
+            return
+        count = held.unannounced(loop, self._requests, count)
+        before = self._queues.get(loop.number)
+        if before is not None and loop.idle_ns - before.idle_ns < LOOKED_NS:
+            # The loop has not looked since: who lay there then may lie there still,
+            # through one step after the other.
+            stretch = held.Stretch(before.t, before.length, t, count)
+        else:
+            stretch = held.Stretch(loop.running_since, 0, t, count)
+        self._queues[loop.number] = Queue(t, count, loop.idle_ns)
+        if stretch.end_ns <= stretch.began_ns:
+            return
+        self._door_of(loop).add(stretch)
+        for stall in reversed(self.kept):
+            if stall.loop == loop.number and stall.over:
+                if stall.end_ns <= stretch.began_ns:
+                    break
+                victims = stall.victims
+                if victims.door is None:
+                    victims.door = held.Door(stall.start_ns)
+                victims.door.end_ns = stall.end_ns
+                victims.door.add(stretch)
+                self.changed[stall.id] = stall
+
+    def _door_of(self, loop: LoopModel) -> held.Door:
+        """Return the door of the step in progress, which may become a stall's."""
+        door = self._doors.get(loop.number)
+        if door is None or not self._is_near(door.began_ns, loop.running_since):
+            door = self._doors[loop.number] = held.Door(loop.running_since)
+            stall = self.current(loop)
+            if stall is not None:
+                stall.victims.door = door
+        return door
+
+    def at_door(self, loop: LoopModel) -> int:
+        """How many lie there now that nobody told of, as far as a long step lets see."""
+        door = self._doors.get(loop.number)
+        return round(door.last) if door is not None and loop.running_owner else 0
+
+    def delayed(
+        self,
+        loop: LoopModel,
+        key: held.Key,
+        victim: held.Victim,
+        since_ns: int,
+        until_ns: int,
+    ) -> None:
+        """Somebody turns out to have waited from then to then, for stalls as well."""
+        last = self._last.get(loop.number)
+        if last is None or last.end_ns <= since_ns:
+            return
+        for stall in reversed(self.kept):
+            if stall.loop != loop.number:
+                continue
+            if stall.end_ns <= since_ns:
+                break
+            delay_ns = min(until_ns, stall.end_ns) - max(since_ns, stall.start_ns)
+            if delay_ns > 0 and (
+                key.kind != held.REQUEST or key.number != stall.request
+            ):
+                one = held.Victim(victim.name, delay_ns, victim.lane, victim.request)
+                stall.victims.hold(key, one)
+                self.changed[stall.id] = stall
+
+    def woken_late(self, loop: LoopModel, task: Task, due_ns: int, t: int) -> None:
+        """A timer that was due at `due_ns` woke a task at `t` only."""
+        since_ns = max(due_ns, task.since_ns)
+        request = task.request
+        if request is not None:
+            key = held.Key(held.REQUEST, request.id)
+            self.delayed(loop, key, held.of_request(request, 0), since_ns, t)
+        elif task.name not in held.CLOCKWORK:
+            victim = held.Victim(task.name, 0, task.lane)
+            self.delayed(loop, held.Key(held.TASK, task.no), victim, since_ns, t)
+
+    def called_late(self, loop: LoopModel, name: str, due_ns: int, t: int) -> None:
+        """A timer's callback, which woke nobody, ran at `t` only."""
+        victim = held.Victim(name, 0)
+        self.delayed(loop, held.Key(held.TIMER, due_ns), victim, due_ns, t)
+
+    def met(self, loop: LoopModel, task: Task, request: Request, t: int) -> None:
+        """A task that waited for its first step turns out to serve a request."""
+        last = self._last.get(loop.number)
+        if last is None or last.end_ns <= task.born_ns:
+            return
+        for stall in reversed(self.kept):
+            if stall.loop == loop.number:
+                if stall.end_ns <= task.born_ns:
+                    break
+                stall.victims.known.pop(held.Key(held.REQUEST, -task.no), None)
+                stall.victims.known.pop(held.Key(held.TASK, task.no), None)
+        key = held.Key(held.REQUEST, request.id)
+        self.delayed(loop, key, held.of_request(request, 0), task.born_ns, t)

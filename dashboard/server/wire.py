@@ -17,9 +17,11 @@ from dashboard.server.journal import KEEP_NS, LaneKind, State
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dashboard.server.batches import Batch
+    from dashboard.server.incidents import Incident
     from dashboard.server.journal import Change, Lane, Row
-    from dashboard.server.requests import Request
     from dashboard.server.session import Session
+    from dashboard.server.splits import Request
     from dashboard.server.stalls import Stall
 
 PROTOCOL = 1
@@ -49,8 +51,11 @@ def describe_frame(
         "strings": change.strings,
         "lanes": [_lane(lane, origin) for lane in change.lanes],
         "rows": _columns(change.rows, origin),
+        "deadlines": [[lane, t - origin] for lane, t in change.deadlines.items()],
         "requests": _requests(session.requests.begin_frame(), origin),
         "stalls": _stalls(session.stalls.take(), origin),
+        "incidents": _incidents(session.incidents.take(), origin),
+        "diagnosis": _diagnosis(session, now_ns) if session.findings.take() else None,
     }
 
 
@@ -66,8 +71,11 @@ def describe_snapshot(
         "strings": change.strings,
         "lanes": [_lane(lane, origin) for lane in change.lanes],
         "rows": _columns(change.rows, origin),
+        "deadlines": [[lane, t - origin] for lane, t in change.deadlines.items()],
         "requests": _requests(told, origin),
         "stalls": _stalls(list(session.stalls.kept)[-RECENT_STALLS:], origin),
+        "incidents": _incidents(session.incidents.told(), origin),
+        "diagnosis": _diagnosis(session, now_ns),
     }
 
 
@@ -114,10 +122,48 @@ def describe_state(session: Session, now_ns: int) -> dict[str, Any]:
         "tasks": session.describe_tasks(),
         "requests": _requests(requests, origin, now_ns),
         "stalls": _stalls(list(session.stalls.kept)[-RECENT_STALLS:], origin),
-        "findings": [],
+        "incidents": _incidents(session.incidents.kept, origin),
+        "findings": session.findings.describe(now_ns),
+        "verdict": session.findings.verdict(now_ns),
+        "checks": session.findings.describe_checks(),
         "counts": _counts(session),
         "notices": session.notices,
     }
+
+
+def describe_batch(batch: Batch, origin_ns: int) -> dict[str, Any]:
+    """Return what became of a press: its requests, facts and explanation."""
+    others = {request.id for request in batch.others}
+    requests = [
+        described | {"is_other": described["id"] in others}
+        for described in _requests(batch.requests, origin_ns)
+    ]
+    return {**describe_result(batch), "requests": requests}
+
+
+def describe_result(batch: Batch) -> dict[str, Any]:
+    """Return what was measured of a batch, without its requests."""
+    return {
+        "id": batch.id,
+        "scenario": batch.scenario.id,
+        "story": batch.scenario.story,
+        "done": batch.done,
+        "expected": batch.expected,
+        "sent": len(batch.leads) + len(batch.others),
+        "trouble": batch.trouble,
+        "explanation": batch.explanation(),
+        "facts": batch.facts,
+        "words": batch.words,
+    }
+
+
+def read_detail(body: bytes) -> str:
+    """Return the sentence in an answer that refuses something, or nothing."""
+    try:
+        detail = json.loads(body)["detail"]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return ""
+    return detail[:500] if isinstance(detail, str) else ""
 
 
 def _head(
@@ -131,6 +177,7 @@ def _head(
         "undrawn": session.requests.undrawn,
         "loops": session.describe_loops(now_ns),
         "counts": _counts(session),
+        "stall_threshold_ns": session.stalls.threshold_ns,
         "notices": notices,
     }
 
@@ -158,16 +205,16 @@ def _lane(lane: Lane, origin_ns: int) -> list[int]:
 def _columns(rows: list[Row], origin_ns: int) -> dict[str, Any] | None:
     if not rows:
         return None
-    times = [row.t for row in rows]
+    times, lanes, states, infos, whos = zip(*rows, strict=True)
     deltas = [0]
     deltas += [after - before for before, after in itertools.pairwise(times)]
     return {
         "t0": times[0] - origin_ns,
         "t": deltas,
-        "lane": [row.lane for row in rows],
-        "state": [row.state for row in rows],
-        "info": [row.info for row in rows],
-        "who": [row.who for row in rows],
+        "lane": lanes,
+        "state": states,
+        "info": infos,
+        "who": whos,
     }
 
 
@@ -187,3 +234,19 @@ def _stalls(stalls: Iterable[Stall], origin_ns: int) -> list[dict[str, object]]:
     return [
         stall.to_wire() | {"start_ns": stall.start_ns - origin_ns} for stall in stalls
     ]
+
+
+def _incidents(incidents: Iterable[Incident], origin_ns: int) -> list[dict[str, Any]]:
+    return [
+        incident.to_wire() | {"start_ns": incident.start_ns - origin_ns}
+        for incident in incidents
+    ]
+
+
+def _diagnosis(session: Session, now_ns: int) -> dict[str, Any]:
+    findings = session.findings
+    return {
+        "verdict": findings.verdict(now_ns),
+        "findings": findings.describe(now_ns),
+        "checks": findings.describe_checks(),
+    }

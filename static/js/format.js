@@ -62,7 +62,9 @@ export function formatPercent(share, decimals = 0) {
  * @param {import("./wire.js").Culprit | null} culprit
  */
 export function formatPlace(culprit) {
-  return culprit ? `${fileName(culprit.file)}:${culprit.line}` : "";
+  if (!culprit) return "";
+  // A builtin that the loop itself calls has a name only.
+  return culprit.file ? `${fileName(culprit.file)}:${culprit.line}` : culprit.function;
 }
 
 /** @param {string} path */

@@ -5,21 +5,42 @@
 
 import { makeActions } from "./input/actions.js";
 import { listenToKeys } from "./input/keys.js";
+import { Link } from "./input/link.js";
 import { listenToPointer } from "./input/pan-zoom.js";
 import { History } from "./model/history.js";
+import { nextChangeNs, ofLoop, ofRequests } from "./model/steps.js";
+import { LoopChoice } from "./ui/loops.js";
+import { AreaCard } from "./ui/area.js";
+import { Bar } from "./ui/bar.js";
+import { MetricsView } from "./ui/metrics.js";
+import { Minimap } from "./ui/minimap.js";
+import { ExperimentView } from "./ui/experiment.js";
+import { PageState, missingIn, unsupportedWords } from "./ui/page-state.js";
 import { Panels } from "./ui/panels.js";
 import { part, setText } from "./ui/parts.js";
 import { fillHelp, showHelp } from "./ui/help.js";
+import { RaceView } from "./ui/race.js";
 import { SourceView } from "./ui/source.js";
+import { StoriesView } from "./ui/stories.js";
 import { TimelineView } from "./ui/timeline.js";
+import { TransportView } from "./ui/transport.js";
+import { Twin } from "./ui/twin.js";
 import { TriggersView } from "./ui/triggers.js";
 import { Stream } from "./stream.js";
 import { Theme } from "./theme.js";
+import { Choice } from "./view/choice.js";
 import { LiveClock } from "./view/clock.js";
 import { FrameLoop } from "./view/frame.js";
+import { Playback } from "./view/playback.js";
 import { Viewport } from "./view/viewport.js";
 
 const root = document.documentElement;
+root.dataset.script = "";
+const missing = missingIn(globalThis);
+if (missing.length) {
+  part(root, "unsupported").dataset.told = "";
+  setText(part(root, "unsupported"), unsupportedWords(missing));
+}
 const leaving = new AbortController();
 const { signal } = leaving;
 addEventListener("pagehide", (event) => event.persisted || leaving.abort(), { signal });
@@ -28,14 +49,27 @@ const history = new History();
 const clock = new LiveClock();
 const frames = new FrameLoop(draw);
 const viewport = new Viewport(() => frames.invalidate());
-const timeline = new TimelineView(root, history, viewport, () => frames.invalidate(), signal);
+const playback = new Playback(viewport, () => frames.invalidate());
+const loops = new LoopChoice(root, () => frames.invalidate(), signal);
+const shownLoop = () => loops.of(history.loops)?.id ?? -1;
+const choice = new Choice(() => frames.invalidate());
+const timeline = new TimelineView(root, history, { viewport, choice }, () => frames.invalidate(), signal);
 const source = new SourceView(root, signal);
-const triggers = new TriggersView(
+const showSource = (scenario) => source.show(scenario, triggers, history.hello?.demo?.url ?? null);
+const triggers = new TriggersView(root, showSource, signal);
+const race = new RaceView(
   root,
-  (scenario) => source.show(scenario, triggers, history.hello?.demo?.url ?? null),
+  { history, paramsOf: (scenario) => triggers.paramsOf(scenario), palette: () => timeline.palette },
   signal,
 );
+const stories = new StoriesView(
+  root,
+  { triggers, onSource: showSource, onRace: (scenarios, title) => race.show(scenarios, title), onLayout: restyle },
+  signal,
+);
+const experiment = new ExperimentView(root, signal);
 const theme = new Theme(root, restyle, signal);
+const pageState = new PageState(root);
 let line = "connecting";
 let failure = "";
 
@@ -47,9 +81,11 @@ const stream = new Stream(
       if (hello.run !== history.hello?.run) {
         clock.restart();
         viewport.restart();
+        if (history.hello) choice.restart();
       }
       history.begin(hello);
       clock.tell(hello.t_ns, performance.now());
+      link.begin(hello.run);
       setLine("live");
     },
     onFrame(frame) {
@@ -66,25 +102,79 @@ const stream = new Stream(
   signal,
 );
 
+/** The app's own tasks are steps only while they are shown. */
+const counts = () => (choice.showsTasks ? ofLoop : ofRequests)(shownLoop());
 const nowNs = () => clock.nowNs(performance.now());
 const actions = makeActions(
-  { viewport, timeline, history, nowNs },
+  { viewport, choice, timeline, history, playback, counts, nowNs },
   {
+    search: () => bar.search(),
+    table: () => twin.toggle(),
     present: () => setPresent(!("present" in root.dataset)),
+    metrics: () => metrics.toggle(),
     theme: () => theme.next(),
     help: () => showHelp(root),
+    stories: () => stories.list(),
+    storyOn: () => stories.on(),
+    storyBack: () => stories.back(),
+    experiment: () => experiment.toggle(),
     selected: () => panels.saySelection(timeline.words()),
   },
 );
-const panels = new Panels(root, { history, viewport, timeline, stream, triggers, actions }, signal);
+const link = new Link({ viewport, choice, playback, nowNs }, signal);
+const bar = new Bar(root, { history, viewport, choice, timeline, actions }, signal);
+const area = new AreaCard(root, actions, signal);
+const minimap = new Minimap(root, history, viewport, nowNs, () => frames.invalidate(), signal);
+const twin = new Twin(root);
+const metrics = new MetricsView(root, () => frames.invalidate(), signal);
+const transport = new TransportView(
+  root,
+  {
+    actions,
+    setSlowness: (slowness) => playback.setSlowness(slowness, nowNs()),
+    drag: (xPx) => actions.seek(timeline.scale.toNs(Math.max(xPx, timeline.scale.leftPx))),
+  },
+  signal,
+);
+const panels = new Panels(
+  root,
+  { history, viewport, choice, timeline, stream, triggers, actions, playback, transport, loops },
+  signal,
+);
 
 function draw(nowMs) {
   if (line === "live" && stream.isSilent(nowMs)) setLine("lost");
-  const state = line === "live" && !viewport.isLive ? "paused" : line;
-  if (root.dataset.state !== state) root.dataset.state = state;
+  const state = pageState.show({
+    line,
+    isLive: viewport.isLive,
+    quietMs: stream.quietMs(nowMs),
+    loops: history.loops,
+    hasDemo: Boolean(history.hello?.demo),
+    notices: history.notices,
+  });
   const latestNs = clock.nowNs(nowMs);
+  playback.advance(nowMs, latestNs, (ns) => nextChangeNs(history.lanes.all, counts(), ns));
   timeline.draw(latestNs);
+  const headNs = playback.atNs(latestNs);
+  const headPx = timeline.scale.toPx(headNs);
+  transport.showHead(viewport.isLive || headPx < timeline.scale.leftPx ? null : headPx);
+  minimap.draw(nowMs, latestNs, timeline.palette);
+  metrics.draw(
+    {
+      samples: history.metrics.of(shownLoop()),
+      scale: timeline.scale,
+      endNs: viewport.momentNs(latestNs),
+      headNs,
+      isLive: viewport.isLive,
+      pointerNs: viewport.pointer?.ns ?? null,
+    },
+    timeline.palette,
+  );
   panels.show(nowMs, latestNs, state, failure);
+  bar.show();
+  area.show(history, viewport.area, latestNs);
+  twin.show(history, timeline.shownLanes, { ns: headNs, ...timeline.scale, isLive: viewport.isLive, nowMs });
+  link.keep(nowMs);
   // While the loop is watched live, time itself is the change.
   if (line === "live") frames.invalidate();
 }
@@ -97,6 +187,9 @@ function setLine(next) {
 
 function restyle() {
   timeline.restyle();
+  minimap.restyle();
+  experiment.restyle();
+  metrics.restyle();
   setText(part(root, "theme"), theme.choice);
   frames.invalidate();
 }
@@ -113,7 +206,7 @@ const buttons = {
   present: actions.present,
   theme: actions.theme,
   "open-help": actions.help,
-  tasks: actions.toggleTasks,
+  "open-experiment": actions.experiment,
 };
 for (const [name, act] of Object.entries(buttons)) {
   part(root, name).addEventListener("click", act, { signal });
@@ -140,13 +233,20 @@ listenToPointer(
     overflows: () => timeline.overflows,
     scrollBy: (deltaPx) => timeline.scrollBy(deltaPx),
     click: actions.click,
+    doubleClick: actions.doubleClick,
   },
   signal,
 );
 fillHelp(root);
 setPresent(new URLSearchParams(location.search).has("present"));
-triggers.load().catch((error) => {
-  failure = `The buttons are missing: ${error.message}.`;
-  frames.invalidate();
-});
+if (new URLSearchParams(location.search).has("experiment")) experiment.toggle(true);
+// Where there is no demo app there is nobody to tell a story with.
+const hasDemo = !part(root, "families").hidden;
+triggers.load().then(
+  (told) => hasDemo && stories.begin(told, new URLSearchParams(location.search).get("story")),
+  (error) => {
+    failure = `The buttons are missing: ${error.message}.`;
+    frames.invalidate();
+  },
+);
 stream.open();

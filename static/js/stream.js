@@ -54,7 +54,15 @@ export class Stream {
 
   /** @param {number} nowMs */
   isSilent(nowMs) {
-    return this.#heardMs > 0 && nowMs - this.#heardMs > SILENCE_MS;
+    return this.quietMs(nowMs) > SILENCE_MS;
+  }
+
+  /**
+   * Since the last news.
+   * @param {number} nowMs
+   */
+  quietMs(nowMs) {
+    return this.#heardMs > 0 ? nowMs - this.#heardMs : 0;
   }
 
   #hello(text) {

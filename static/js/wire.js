@@ -34,13 +34,32 @@ export const LOST = 10;
 /** Not on the wire: a running span at least as long as the stall threshold. */
 export const BLOCKED = 11;
 
-export const LANE_KINDS = Object.freeze(["loop", "request", "task", "thread", "process"]);
+export const LANE_KINDS = Object.freeze([
+  "loop",
+  "request",
+  "task",
+  "thread",
+  "process",
+  "websocket",
+  "stream",
+]);
 
 export const LOOP_LANE = 0;
 export const REQUEST_LANE = 1;
 export const TASK_LANE = 2;
 export const THREAD_LANE = 3;
 export const PROCESS_LANE = 4;
+/** Requests that stay open: they have rows, but low ones, below those that come and go. */
+export const WEBSOCKET_LANE = 5;
+export const STREAM_LANE = 6;
+
+/**
+ * Requests, also those that stay open for long.
+ * @param {number} kind
+ */
+export function isRequestKind(kind) {
+  return kind === REQUEST_LANE || kind === WEBSOCKET_LANE || kind === STREAM_LANE;
+}
 
 /**
  * @typedef {{file: string, line: number, function: string}} Culprit
@@ -50,7 +69,9 @@ export const PROCESS_LANE = 4;
  * @property {number} pid
  * @property {string} title
  * @property {string} kind
- * @property {"idle"|"running"|"blocked"|"ended"} state
+ * @property {number} worker its place among the loops of one program, from 1
+ * @property {number} replaces the ended loop that had this place before it, or 0
+ * @property {"idle"|"running"|"blocked"|"frozen"|"ended"} state
  * @property {number} blocked_ms
  * @property {Culprit | null} culprit
  * @property {number} ready
@@ -60,6 +81,13 @@ export const PROCESS_LANE = 4;
  * @property {number} recording_cost
  * @property {Record<string, number>} waits
  * @property {{label: string, request: number, since_ns: number} | null} running
+ * @property {boolean} held one C call keeps the interpreter's lock
+ * @property {number} frozen_ms
+ * @property {number} door requests in the kernel's queues that nobody announced
+ * @property {{sent: number, refusal: string}} dumps
+ * @property {Tokens | null} [tokens] null until a thread was used
+ *
+ * @typedef {{total: number, borrowed: number, waiting: number}} Tokens of the limiter of worker threads
  *
  * @typedef {object} Split
  * @property {number | null} outside_ms
@@ -73,6 +101,7 @@ export const PROCESS_LANE = 4;
  * @typedef {object} FinishedRequest
  * @property {number} id
  * @property {number} loop
+ * @property {"http"|"stream"|"websocket"} kind
  * @property {string} method
  * @property {string} route
  * @property {number} status 0: it never got an answer
@@ -82,14 +111,47 @@ export const PROCESS_LANE = 4;
  * @property {number} total_ms
  * @property {Split} split
  *
+ * @typedef {{count: number, delay_ms: number, worst: string, worst_ms: number}} HeldUp
+ *
  * @typedef {object} Stall
  * @property {number} id
  * @property {number} loop
  * @property {number} start_ns
  * @property {number} duration_ms
  * @property {boolean} over
+ * @property {number} request
  * @property {Culprit | null} culprit
- * @property {{count: number, delay_ms: number, worst?: string, worst_ms?: number}} victims
+ * @property {boolean} holds_lock
+ * @property {HeldUp & {door: number, others: HeldUp, lanes: number[], words: string}} victims
+ *
+ * @typedef {object} Incident what happened that is no step
+ * @property {"pause"|"exception"|"cancelled"|"timeout"} kind
+ * @property {number} loop
+ * @property {number} start_ns
+ * @property {number} duration_ms
+ * @property {string} text
+ * @property {string} label
+ * @property {number} request
+ * @property {string} where
+ * @property {string} by
+ *
+ * @typedef {object} Finding
+ * @property {number} id
+ * @property {string} rule
+ * @property {string} title
+ * @property {string} sentence
+ * @property {string} action
+ * @property {string} where
+ * @property {{before: string, after: string, line: number, note: string} | null} fix
+ * @property {number} stall
+ * @property {number} request
+ * @property {boolean} active
+ * @property {number} last_ns
+ *
+ * @typedef {object} Diagnosis
+ * @property {{sentence: string, action: string, finding: number}} verdict
+ * @property {Finding[]} findings what matters most first
+ * @property {{rule: string, title: string, answer: "yes" | "no" | "later"}[]} checks
  *
  * @typedef {object} Rows columns of equal length
  * @property {number} t0
@@ -114,6 +176,9 @@ export const PROCESS_LANE = 4;
  * @property {Rows | null} rows
  * @property {FinishedRequest[]} requests
  * @property {Stall[]} stalls
+ * @property {Incident[]} incidents
+ * @property {Diagnosis | null} [diagnosis]
+ * @property {number} stall_threshold_ns as it is now
  * @property {{requests: number, finished: number, open: number}} counts
  * @property {string[]} notices
  *
@@ -161,13 +226,22 @@ export function readFrame(text) {
 }
 
 /**
- * What runs or is waited for, and where, when that is known: "sleep<tab>app.py:31 in slow".
+ * What runs or is waited for, where, and what varies from wait to wait, as far as they are known:
+ * `sleep<tab>app.py:31 in slow<tab>1 s`.
  * @param {string} text
- * @returns {{what: string, place: string}}
+ * @returns {{what: string, place: string, detail: string}}
  */
 export function readInfo(text) {
-  const tab = text.indexOf("\t");
-  return tab < 0 ? { what: text, place: "" } : { what: text.slice(0, tab), place: text.slice(tab + 1) };
+  const [what, place = "", detail = ""] = text.split("\t");
+  return { what, place, detail };
+}
+
+/**
+ * A wait in words: `Queue.get 0/5, at most 2 s`.
+ * @param {{what: string, detail: string}} info
+ */
+export function wholeWait({ what, detail }) {
+  return `${what}${detail.startsWith("at most") ? "," : ""} ${detail}`.trim();
 }
 
 function sameNames(field, theirs, ours) {

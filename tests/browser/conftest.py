@@ -20,7 +20,7 @@ expect.set_options(timeout=20_000)
 
 
 class Product:
-    """A `loopscope` process, and the addresses that it printed."""
+    """A `loopscope` process, and the addresses that it printed once it is `ready`."""
 
     def __init__(self, folder, port=0):
         self._folder = folder
@@ -37,11 +37,15 @@ class Product:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def ready(self):
+        """Wait for its address; return itself."""
         first = self.process.stdout.readline()
         found = re.search(r"http://\S+:(\d+)", first)
         assert found, f"loopscope printed {first!r} instead of its address"
         self.url = found[0]
         self.port = int(found[1])
+        return self
 
     def get(self, path):
         """Return an answer's JSON."""
@@ -79,13 +83,29 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def take_fresh(tmp_path_factory):
+    """Give a dashboard that nobody had; the next one starts while a test runs."""
+    coming = []
+
+    def take_fresh():
+        if not coming:
+            coming.append(Product(tmp_path_factory.mktemp("rings")))
+        coming.append(Product(tmp_path_factory.mktemp("rings")))
+        return coming.pop(0).ready()
+
+    yield take_fresh
+    for product in coming:
+        product.ready().stop()
+
+
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, take_fresh):
     """Start dashboards, and end them all afterwards."""
     started = []
 
     def start(port=0):
-        product = Product(tmp_path / f"rings-{len(started)}", port)
+        product = Product(tmp_path / "rings", port).ready() if port else take_fresh()
         started.append(product)
         return product
 

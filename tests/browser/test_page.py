@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from contextlib import contextmanager
 
 import pytest
+from hands import LAMP, press, wait_finished, wait_lamp, wait_state
 from playwright.sync_api import expect
-
-LAMP = "[data-part=lamp]"
-COUNTS = "[data-part=request-counts]"
 
 
 @contextmanager
@@ -27,30 +26,9 @@ def canvas_changes(page):
     pytest.fail("the canvas did not change within 10 s")
 
 
-def wait_lamp(page, state):
-    """Wait until the lamp shows a state."""
-    expect(page.locator(LAMP)).to_have_attribute("data-lamp", state)
-
-
-def wait_state(page, state):
-    """Wait until the page is live, paused or has lost its dashboard."""
-    expect(page.locator("html")).to_have_attribute("data-state", state)
-
-
-def press(page, title, count=1):
-    """Choose how many, and press a button."""
-    page.get_by_role("radio", name=str(count), exact=True).check(force=True)
-    page.locator(".trigger-send", has_text=title).click()
-
-
 def rows(page, route):
     """Return the table's rows for a route."""
     return page.locator("[data-part=request-rows] tr", has_text=route)
-
-
-def wait_finished(page, count):
-    """Wait until so many requests are finished, by the table's own count."""
-    expect(page.locator(COUNTS)).to_contain_text(f"{count} finished")
 
 
 @pytest.mark.parametrize(
@@ -63,8 +41,8 @@ def test_button(page, title, route):
         press(page, title)
 
     wait_finished(page, 1)
-    assert rows(page, route).count() == 1
-    assert "200" in rows(page, route).inner_text()
+    expect(rows(page, route)).to_have_count(1)
+    expect(rows(page, route)).to_contain_text("200")
 
 
 def test_blocked_while_it_is_blocked(page, product):
@@ -209,3 +187,103 @@ def test_not_found(product, browser):
     assert "There is nothing at /nowhere" in page.inner_text("body")
     assert page.locator("a[href='/']").count() >= 1
     page.close()
+
+
+def test_step_through_a_hand_over(page):
+    """Steps go backwards and forwards through what happened, told in words."""
+    press(page, "Slow", 5)
+    wait_finished(page, 5)
+    phase = page.locator("[data-part=phase]")
+
+    page.keyboard.press(",")
+    wait_state(page, "paused")
+    expect(phase).to_contain_text("is answered")
+    last = phase.text_content()
+    page.locator("[data-part=step-back]").click()
+    expect(phase).not_to_have_text(last)
+    expect(page.locator("[data-part=playhead]")).to_be_visible()
+    page.keyboard.press(".")
+
+    expect(phase).to_have_text(last)
+
+
+def test_slow_motion(page):
+    """Slow motion plays what is in sight, and everything follows the playhead."""
+    press(page, "Slow", 5)
+    wait_finished(page, 5)
+    page.locator("[data-part=speed]").select_option("10")
+    page.keyboard.press("r")
+
+    expect(page.locator(LAMP)).to_contain_text("Slow motion 1/10")
+    sleepers = page.locator("[data-part=waiting-groups] [data-group=sleep] .being")
+    expect(sleepers).to_have_count(5)
+    page.keyboard.press("Space")
+
+    expect(page.locator(LAMP)).to_contain_text("Paused")
+    page.keyboard.press("End")
+    wait_state(page, "live")
+
+
+def test_code_follows_the_row(page):
+    """A row's real source is shown with the line where it waits, also after a reload."""
+    press(page, "Slow")
+    page.locator("[data-part=waiting-groups] [data-group=sleep] .being").click()
+    lit = page.locator("[data-part=code-pane] [data-lit]")
+    expect(lit).to_contain_text("await asyncio.sleep(seconds)")
+    expect(page.locator("[data-part=code-verb]")).to_have_text("awaits here")
+
+    press(page, "Blocking")
+    wait_lamp(page, "blocked")
+    page.reload()
+
+    expect(lit).to_contain_text("time.sleep(seconds)")
+
+
+def test_source_of_named_lines_only(page, product):
+    """The code of a line that was recorded can be read, and no other file's."""
+    press(page, "Slow")
+    wait_finished(page, 1)
+    found = product.get("/api/source?place=basics.py:31%20in%20slow")
+    assert "await asyncio.sleep(seconds)" in found["code"]
+
+    for place in ("routes.py:1 in page", "passwd:1 in root", "/etc/passwd:1 in root"):
+        answer = page.request.get(f"{product.url}/api/source?place={place}")
+        assert answer.status == 404
+
+
+def test_table_sorts_filters_and_sums_up(page):
+    """The table can be sorted, filtered and summed up by route; a row is pinned."""
+    press(page, "Slow", 5)
+    press(page, "Fast", 5)
+    wait_finished(page, 10)
+    totals = page.locator("[data-part=request-rows] .request-total")
+
+    page.locator("[data-sort=total]").click()
+    expect(page.locator("th[aria-sort]")).to_have_attribute("aria-sort", "descending")
+    expect(totals.first).to_have_text(re.compile(r"^1,\d{3}$"))
+    page.locator("[data-sort=total]").click()
+    expect(page.locator("th[aria-sort]")).to_have_attribute("aria-sort", "ascending")
+    expect(totals.first).to_have_text(re.compile(r"^\d{1,3}(\.\d)?$"))
+
+    page.locator("[data-part=request-filter]").fill("/slow >900")
+    expect(totals).to_have_count(5)
+    page.locator("[data-part=request-rows] tr").first.click()
+    expect(page.locator("[data-part=request-words]")).to_contain_text("of your code")
+    expect(page.locator("tr[aria-current]")).to_have_count(1)
+
+    page.locator("[data-part=request-filter]").fill("")
+    page.locator("[data-part=by-route]").click()
+    routes = page.locator("[data-part=route-rows] tr")
+    expect(routes).to_have_count(2)
+    expect(routes.first).to_contain_text("GET /slow ×5")
+
+
+def test_requests_under_way_are_listed(page):
+    """During a stall the table shows who is held up, and for how long."""
+    press(page, "Blocking")
+    wait_lamp(page, "blocked")
+    press(page, "Fast", 5)
+
+    expect(page.locator("tr[data-open]")).to_have_count(6)
+    wait_finished(page, 6)
+    expect(page.locator("tr[data-open]")).to_have_count(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from asyncio import events
 from typing import TYPE_CHECKING
 
@@ -59,8 +60,9 @@ def nothing_left_installed() -> Iterator[None]:
     """After each test asyncio and anyio are as they were before it."""
     import anyio.to_thread
 
-    before = (events.Handle._run, anyio.to_thread.run_sync)
+    before = (events.Handle._run, anyio.to_thread.run_sync, gc.callbacks[:])
 
     yield
 
-    assert (events.Handle._run, anyio.to_thread.run_sync) == before
+    after = (events.Handle._run, anyio.to_thread.run_sync, gc.callbacks[:])
+    assert after == before

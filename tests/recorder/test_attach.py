@@ -14,7 +14,14 @@ import pytest
 import dashboard
 from dashboard.errors import RecorderError
 from dashboard.recorder import attach
-from dashboard.records import Cell, Kind, RingState
+from dashboard.records import (
+    OWNER_NAME_BITS,
+    OWNER_NAME_MASK,
+    Cell,
+    Kind,
+    Origin,
+    RingState,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,7 +182,9 @@ def test_who_woke_it(loop_factory, told):
     # The last wake of main is its timer's: a callback, by name.
     by = wakes[records.task(".main")]
     assert by < 0
-    assert records.strings[-by].startswith("_set_result_unless_cancelled")
+    assert -by >> OWNER_NAME_BITS == Origin.TIMER
+    name = records.strings[-by & OWNER_NAME_MASK]
+    assert name.startswith("_set_result_unless_cancelled")
 
 
 def test_how_a_task_ended(loop_factory, told):
@@ -391,3 +400,79 @@ def test_stalled_step_is_sampled(loop_factory, told):
     assert file == __file__
     assert function.endswith(".blocked")
     assert sample.u < sample.t
+
+
+def test_decorated_program(loop_factory, told):
+    """A decorated coroutine function is recorded while it runs, as it is named."""
+
+    @dashboard.record(title="nightly import")
+    async def main(number: int, *, more: int) -> int:
+        """Import."""
+        await asyncio.create_task(asyncio.sleep(0))
+        return number + more
+
+    assert run(loop_factory, main(1, more=2)) == 3
+
+    assert main.__name__ == "main"
+    assert main.__doc__ == "Import."
+    assert told().task("sleep")
+    assert told().cells[Cell.STATE] == RingState.STOPPED
+    assert not attach._recordings
+
+
+def test_decorated_many_times(loop_factory, ring_dir: Path):
+    """One decorated function may run again and twice at once: one ring a loop."""
+
+    @dashboard.record()
+    async def part():
+        await asyncio.sleep(0.001)
+
+    async def main():
+        await asyncio.gather(part(), part())
+
+    run(loop_factory, main())
+    run(loop_factory, main())
+
+    assert len(list(ring_dir.glob("*.ring"))) == 2
+    assert not attach._recordings
+
+
+def test_decorated_program_fails(loop_factory, told):
+    """Its exception comes out as it is, and the recording ends."""
+
+    @dashboard.record()
+    async def main():
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        run(loop_factory, main())
+
+    assert told().cells[Cell.STATE] == RingState.STOPPED
+
+
+def test_decorated_in_a_plain_run(told):
+    """`asyncio.run` is all that a program needs."""
+
+    @dashboard.record(title="plain")
+    async def main():
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+    assert told().cells[Cell.STATE] == RingState.STOPPED
+
+
+@pytest.mark.parametrize("wrong", [lambda: None, print, 3])
+def test_decorated_wrongly(wrong):
+    """What is no coroutine function is refused when it is decorated."""
+    with pytest.raises(RecorderError, match="is for coroutine functions"):
+        dashboard.record()(wrong)
+
+
+def test_forgotten_parentheses():
+    """`@record` alone is told apart from a loop."""
+    with pytest.raises(RecorderError, match=r"@record\(\)"):
+
+        @dashboard.record
+        async def main():
+            pass

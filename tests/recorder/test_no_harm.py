@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections.abc
 import concurrent.futures
 import gc
 import math
@@ -13,8 +14,12 @@ import pytest
 
 import dashboard
 from dashboard.recorder import attach
-from dashboard.recorder.hooks import to_ns
+from dashboard.recorder.handles import to_ns
+from dashboard.recorder.mishaps import MishapHooks
+from dashboard.recorder.replacing import replaced
+from dashboard.recorder.threads import ThreadHooks
 from dashboard.records import Cell, RingState
+from dashboard.ring import RingWriter
 
 
 def run_recorded(loop_factory, program):
@@ -200,3 +205,90 @@ def test_half_a_start(loop_factory, monkeypatch):
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         assert runner.run(program()) == (False, None)
+
+
+def test_entry_is_whole_when_it_is_seen(loop_factory):
+    """Whoever looks at the tasks from another thread never finds half of an entry."""
+    seen = []
+
+    class Odd(collections.abc.Coroutine):
+        """Looks at the recorder's tasks while its own is being noted."""
+
+        @property
+        def cr_code(self):
+            entries = attach.current_recorder().tasks.values()
+            # An attribute that is not there yet leaves nothing seen.
+            seen.extend([(each.state, each.since_ns, each.gone) for each in entries])
+            return None
+
+        def send(self, value):
+            raise StopIteration(7)
+
+        def throw(self, kind, value=None, traceback=None):
+            raise kind
+
+        def __await__(self):
+            yield
+
+    async def program():
+        return await asyncio.get_running_loop().create_task(Odd())
+
+    assert run_recorded(loop_factory, program()) == (7, True)
+    assert seen
+
+
+def test_a_part_that_does_not_come_off(loop_factory, monkeypatch, caplog):
+    """If one part of the recorder fails at the end, the loop closes, all others are off."""
+
+    def fails(self):
+        raise RuntimeError("stays")
+
+    monkeypatch.setattr(ThreadHooks, "remove", fails)
+    monkeypatch.setattr(MishapHooks, "remove", fails)
+    loop = loop_factory()
+    recording = dashboard.record(loop).__enter__()
+    loop.run_until_complete(asyncio.sleep(0.001))
+    try:
+        loop.close()
+    finally:
+        monkeypatch.undo()
+        recording._threads.remove()
+
+    assert loop.is_closed()
+    assert replaced(loop, "close") is replaced(loop, "call_soon") is None
+    assert recording._watchdog._stopped
+    assert len(caplog.records) == 2
+
+
+def test_stop_that_fails(loop_factory, monkeypatch):
+    """Whatever happens while recording ends, the loop is closed."""
+
+    def fails(self, state):
+        raise RuntimeError("no ring")
+
+    loop = loop_factory()
+    recording = dashboard.record(loop).__enter__()
+    with monkeypatch.context() as patch:
+        patch.setattr(RingWriter, "close", fails)
+        with pytest.raises(RuntimeError, match="no ring"):
+            loop.close()
+    recording.stop()
+
+    assert loop.is_closed()
+
+
+def test_nothing_is_kept_of_what_was_recorded(loop_factory):
+    """After the end the recorder knows no task, though somebody wrapped its hooks."""
+
+    async def program():
+        waiting = asyncio.create_task(asyncio.sleep(60))
+        with dashboard.record() as recording:
+            await asyncio.sleep(0.001)
+            assert recording.recorder.tasks
+        waiting.cancel()
+        return recording.recorder
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        recorder = runner.run(program())
+
+    assert not recorder.tasks

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import urllib.error
-import urllib.request
-from contextlib import contextmanager
+import weakref
 
 import pytest
-import uvicorn
 from fastapi import BackgroundTasks, FastAPI
 from rings import read_ring
+from serving import serving
 
 import dashboard
 from dashboard.records import Cell, Kind, RingState
@@ -54,46 +52,6 @@ def make_app(log):
         raise RuntimeError("as it should")
 
     return dashboard.observe(app)
-
-
-@contextmanager
-def serving(app, loop):
-    """Serve an app in a thread; give a function that gets a path."""
-    config = uvicorn.Config(
-        app, port=0, loop=loop, http="httptools", log_level="critical"
-    )
-    server = uvicorn.Server(config)
-    started = threading.Event()
-    startup = server.startup
-
-    async def startup_and_tell(sockets=None):
-        await startup(sockets=sockets)
-        started.set()
-
-    server.startup = startup_and_tell
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    assert started.wait(20), "uvicorn did not start within 20 s"
-    port = server.servers[0].sockets[0].getsockname()[1]
-
-    def get(path, headers=None):
-        if headers is None:
-            headers = {}
-        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
-        for name, value in headers.items():
-            request.add_header(name, value)
-        try:
-            with urllib.request.urlopen(request, timeout=20) as response:
-                return response.status
-        except urllib.error.HTTPError as error:
-            return error.code
-
-    try:
-        yield get
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive(), "uvicorn did not stop within 20 s"
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -178,9 +136,10 @@ def test_def_handler_runs_in_a_thread(serve):
     assert request.b in {record.b for record in queued}
     assert len(told.of(Kind.THREAD_BEGIN)) == len(queued)
     assert len(told.of(Kind.THREAD_END)) == len(queued)
-    assert any("in_thread" in told.strings[record.u] for record in queued), [
-        told.strings[record.u] for record in queued
-    ]
+    (name,) = [told.strings[record.u & 0xFFFFFFFF] for record in queued]
+    (why,) = [told.strings[record.u >> 40] for record in queued]
+    assert "in_thread" in name
+    assert why == "handler"
 
 
 def test_background_task_after_the_answer(serve):
@@ -235,3 +194,56 @@ def test_unwritable_folder(ring_dir, caplog):
     lines = [r.getMessage() for r in caplog.records if r.name == "loopscope"]
     assert len(lines) == 1
     assert "not recording: cannot use" in lines[0]
+
+
+def test_headers_that_can_be_read_once_are_the_apps(loop_factory):
+    """An iterator of headers reaches the app untouched."""
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.extend(scope["headers"])
+
+    async def send(message):
+        pass
+
+    async def program():
+        with dashboard.record():
+            headers = iter([(b"a", b"1"), (b"traceparent", b"x"), (b"c", b"3")])
+            scope = {"type": "http", "method": "GET", "headers": headers}
+            await dashboard.observe(app)(scope, None, send)
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(program())
+
+    assert [name for name, _ in seen] == [b"a", b"traceparent", b"c"]
+
+
+def test_the_last_request_is_not_kept_alive(loop_factory):
+    """What a scope carries is free as soon as its task is done."""
+
+    class Thing:
+        pass
+
+    async def app(scope, receive, send):
+        await asyncio.sleep(0)
+
+    class Cycle:
+        async def send(self, message):
+            pass
+
+    async def program():
+        with dashboard.record():
+            await asyncio.sleep(0)
+            thing = Thing()
+            reference = weakref.ref(thing)
+            scope = {"type": "http", "method": "GET", "headers": [], "state": thing}
+            task = asyncio.create_task(
+                dashboard.observe(app)(scope, None, Cycle().send)
+            )
+            del thing, scope
+            await task
+            del task
+            assert reference() is None
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(program())

@@ -11,13 +11,13 @@ import pytest
 from clocks import FakeClock
 from rings import read_ring
 
-from dashboard.recorder.hooks import hooks_for
+from dashboard.recorder.attach import hooks_for
 from dashboard.recorder.recorder import Recorder
 from dashboard.records import Kind, RingState
 from dashboard.ring import create_ring
 from dashboard.server.journal import Journal, State
 from dashboard.server.loop_model import LoopModel
-from dashboard.server.requests import Requests
+from dashboard.server.splits import Requests
 from dashboard.server.stalls import Stalls
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def lives_of(told: Told) -> dict[str, list[tuple[str, int, int]]]:
     journal = Journal()
     requests = Requests(journal)
     model = LoopModel(1, journal=journal, requests=requests, stalls=Stalls(requests))
-    model.strings = told.strings
+    model.names.strings = told.strings
     model.open_lane("loop", told.records[0].t)
     model.feed(told.data)
     change = journal.take(0)
@@ -173,7 +173,9 @@ def test_a_task_never_does_two_things_at_once(loop_factory, seed):
     for number in {record.a for record in told.of(Kind.BORN)}:
         (birth,) = (r for r in told.of(Kind.BORN) if r.a == number)
         steps = [r for r in told.of(*STEPS) if r.a == number]
-        wakes = [birth.t, *(r.t for r in told.of(Kind.WAKE) if r.a == number)]
+        woken = [r.t for r in told.of(Kind.WAKE) if r.a == number]
+        gave_way = [r.u for r in told.of(Kind.STEP_READY) if r.a == number]
+        wakes = sorted([birth.t, *woken, *gave_way])
         # One wake for each step, never after it began, never before the last wake.
         assert len(wakes) == len(steps)
         for wake, step in zip(wakes, steps, strict=True):

@@ -273,3 +273,17 @@ def test_too_many_rows(monkeypatch):
 
     assert len(rows) <= 1_001
     assert rows[-1].t == 4_900
+
+
+def test_deadlines_are_told_once_and_to_new_viewers():
+    """A wait's deadline goes out with the next frame, and with later snapshots."""
+    journal = Journal()
+    lane = journal.add_lane(LaneKind.REQUEST, loop=1, label="GET /", t=0)
+    journal.row(lane, 10, State.WAITING)
+    journal.deadline(lane, 500)
+    journal.deadline(lane + 1, 500)
+
+    assert journal.snapshot().deadlines == {}
+    assert journal.take(20).deadlines == {lane: 500}
+    assert journal.take(30).deadlines == {}
+    assert journal.snapshot().deadlines == {lane: 500}

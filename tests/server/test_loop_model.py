@@ -8,6 +8,7 @@ import pytest
 from tapes import MS, Tape
 
 from dashboard.records import Kind
+from dashboard.server import journal
 from dashboard.server.journal import State
 from dashboard.server.loop_model import LIVE_STEP_NS
 
@@ -39,8 +40,8 @@ def test_life_of_a_task(tape):
         f"5 ready, 10 running main, 20 waiting sleep {WHERE}, 903 ready, "
         "905 running main, 950 gone"
     )
-    assert tape.model.tasks == {}
-    assert tape.model.waits == {}
+    assert tape.model.tasks.by_no == {}
+    assert tape.model.tasks.waits == {}
 
 
 def test_reason_comes_later(tape):
@@ -51,7 +52,7 @@ def test_reason_comes_later(tape):
 
     assert before == "5 ready, 10 running main, 20 waiting"
     assert tape.story("main") == f"5 ready, 10 running main, 20 waiting lock L {WHERE}"
-    assert tape.model.waits == {"lock L": 1}
+    assert tape.model.tasks.waits == {"lock L": 1}
 
 
 def test_inside_a_step(tape):
@@ -148,12 +149,12 @@ def test_reasons_are_counted(tape):
     for task, what in enumerate(("sleep", "sleep", "queue", "lock"), 1):
         tape.born(task, f"t{task}", 0).step(task, 10, 20).reason(task, 20, what)
     tape.poll(20, 30).play()
-    waiting = dict(tape.model.waits)
+    waiting = dict(tape.model.tasks.waits)
     tape.wake(1, 40).put(Kind.GONE, 40, 0, 3).poll(30, 50).play()
 
     assert waiting == {"sleep": 2, "queue": 1, "lock": 1}
-    assert tape.model.waits == {"sleep": 1, "lock": 1}
-    assert tape.model.count(State.WAITING) == 2
+    assert tape.model.tasks.waits == {"sleep": 1, "lock": 1}
+    assert tape.model.tasks.count(State.WAITING) == 2
 
 
 # -------------------------------------------------------------------- the loop
@@ -294,7 +295,32 @@ def test_children_belong_to_the_request(tape):
         "running": 10 + 40 + 10,
         "waiting": 30,
     }
-    assert "child" not in tape.lanes()
+
+
+def test_each_of_several_tasks_of_a_request_has_a_lane(tape):
+    """A request's tasks are told apart as soon as there are several, each exactly."""
+    tape.born(1, "cycle", 0).request(1, 1, 10).born(2, "child", 12, request=1)
+    tape.step(1, 10, 20).step(2, 30, 70, Kind.STEP_DONE)
+    tape.wake(1, 100).answered(1, 120).step(1, 110, 130, Kind.STEP_DONE)
+    lanes = tape.lanes()
+
+    assert lanes["child"] == "12 ready, 30 running, 70 gone"
+    assert lanes["cycle"] == (
+        "10 running, 20 waiting, 100 ready, 110 running, 130 gone"
+    )
+    of_request = {
+        tape.told.strings[label]: request
+        for _, _, label, request in tape.told.lanes.values()
+    }
+    assert of_request["child"] == of_request["cycle"] == 1
+    assert of_request["loop"] == 0
+
+
+def test_only_task_of_a_request_is_the_request(tape):
+    """What one task does for a request is not told twice."""
+    tape.born(1, "cycle", 0).request(1, 1, 10).step(1, 10, 20)
+
+    assert set(tape.lanes()) == {"loop", "request"}
 
 
 def test_sent_by_us(tape):
@@ -363,7 +389,7 @@ def test_process(tape):
 
 
 def test_loss(tape):
-    """After a loss every lane ends as unknown; a task seen again is a new one."""
+    """A loss puts all in doubt; who is heard of again goes on under its name."""
     tape.born(1, "main", 0).step(1, 10, 20).born(2, "other", 25).step(2, 30, 40)
     tape.play()
     tape.model.lose()
@@ -371,9 +397,8 @@ def test_loss(tape):
 
     assert tape.lanes() == {
         "loop": "0 idle, 10 running main, 20 idle, 30 running other, 40 lost, 500 idle",
-        "main": "0 ready, 10 running main, 20 waiting, 40 gone",
-        "other": "25 ready, 30 running other, 40 gone",
-        "task": "900 ready",
+        "main": "0 ready, 10 running main, 20 waiting, 40 lost, 900 ready",
+        "other": "25 ready, 30 running other, 40 lost",
     }
 
 
@@ -427,8 +452,9 @@ def test_finish(tape):
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_twin(seed):
+def test_twin(seed, monkeypatch):
     """A random program's tasks are told exactly as a twin that lived it says."""
+    monkeypatch.setattr(journal, "ROWS_PER_FRAME", 10**6)
     tape, program = Tape(), Program(seed)
     for _ in range(60):
         program.turn(tape)
@@ -448,8 +474,8 @@ def test_twin(seed):
         )
         assert lanes.get(name) == (None if brief else words)
     states = [task["state"] for task in program.tasks.values()]
-    assert tape.model.count(State.READY) == states.count("ready")
-    assert sum(tape.model.waits.values()) == states.count("waiting")
+    assert tape.model.tasks.count(State.READY) == states.count("ready")
+    assert sum(tape.model.tasks.waits.values()) == states.count("waiting")
 
 
 class Program:
@@ -541,16 +567,16 @@ def test_nonsense(seed):
             tape.model.lose()
     tape.play()
     tape.told.take(tape.journal.take(0))
-    waiting = tape.model.count(State.WAITING)
+    waiting = tape.model.tasks.count(State.WAITING)
 
-    assert sum(tape.model.waits.values()) == waiting
+    assert sum(tape.model.tasks.waits.values()) == waiting
     for request in (*tape.requests.open.values(), *tape.requests.finished):
         assert min(request.spent_ns.values()) >= 0
         if request.answered_ns:
             assert request.total_ns == request.answered_ns - request.begun_ns
     tape.model.finish(now + 1)
     assert tape.requests.open == {}
-    assert tape.model.waits == {}
+    assert tape.model.tasks.waits == {}
 
 
 def test_block_of_a_task_just_born(tape):
@@ -559,5 +585,5 @@ def test_block_of_a_task_just_born(tape):
     tape.model.tick(100 * MS, 1, 30)
 
     assert tape.model.running_owner == 1
-    assert tape.model.tasks[1].name == "handler"
+    assert tape.model.tasks.by_no[1].name == "handler"
     assert tape.model.running_since == 30

@@ -12,6 +12,8 @@ from clocks import FakeClock
 from dashboard.records import RECORD_BYTES, Cell, Kind, RingState
 from dashboard.ring import RingReader, create_ring
 from dashboard.server import read as module
+from dashboard.server.folders import rings_in
+from dashboard.server.journal import State
 from dashboard.server.read import SCAN_EVERY_NS, Follower
 from dashboard.server.session import Session
 
@@ -23,7 +25,9 @@ class Desk:
         self.folder = folder
         self.clock = FakeClock()
         self.session = Session(origin_ns=self.clock())
-        self.follower = Follower(folder, self.session, now_ns=self.clock, **options)
+        self.follower = Follower(
+            rings_in(folder), self.session, now_ns=self.clock, **options
+        )
 
     def ring(self, title="app", capacity=64):
         """Make a ring as an observed process would."""
@@ -151,6 +155,71 @@ def test_lost_records_are_counted(desk):
     (loop,) = one.session.loops.values()
     assert loop.missed == one.session.missed == 200 - 56 + 3
     assert loop.model.records == 56
+
+
+def test_record_that_the_writer_dropped(desk):
+    """A record that the recorder itself left out is a loss like any other."""
+    one = desk()
+    ring = one.ring()
+    step(ring, 1, 10, 20)
+    one.poll()
+    (loop,) = one.session.loops.values()
+    before = loop.model.tasks.by_no[1].state
+    ring.cells[Cell.DROPPED] = 1
+    one.poll()
+    after = loop.model.tasks.by_no[1].state
+    step(ring, 1, 30, 40)
+    one.poll()
+
+    assert (before, after) == (State.WAITING, State.LOST)
+    assert loop.model.tasks.by_no[1].state == State.WAITING
+
+
+def test_reader_that_comes_late(desk):
+    """What was overwritten before anybody looked is nobody's loss, nor idle time."""
+    one = desk()
+    ring = one.ring(capacity=64)
+    for number in range(200):
+        step(ring, 1, 10 * number, 10 * number + 5)
+    one.poll()
+
+    (loop,) = one.session.loops.values()
+    rows = one.session.journal.take(0).rows
+    assert one.session.missed == 0
+    assert loop.model.records == 56
+    assert State.LOST in {row.state for row in rows}
+
+
+def test_reader_that_comes_in_time(desk):
+    """A ring that has not been round yet is read from its first record."""
+    one = desk()
+    ring = one.ring(capacity=64)
+    for number in range(64):
+        step(ring, 1, 10 * number, 10 * number + 5)
+    one.poll()
+
+    (loop,) = one.session.loops.values()
+    assert (one.session.missed, loop.model.records) == (0, 64)
+
+
+def test_tokens_are_told(desk):
+    """The limiter's gauge comes from the ring's header."""
+    one = desk()
+    ring = one.ring()
+    one.poll()
+    (none,) = one.session.describe_loops(one.clock())
+    ring.cells[Cell.TOKENS] = 40
+    ring.cells[Cell.TOKENS_BORROWED] = 7
+    one.poll()
+    (some,) = one.session.describe_loops(one.clock())
+
+    assert none["tokens"] is None
+    assert some["tokens"] == {
+        "total": 40,
+        "borrowed": 7,
+        "waiting": 0,
+        "waiters": [],
+    }
 
 
 @pytest.mark.parametrize("state", [RingState.STOPPED, RingState.FAILED])
@@ -382,3 +451,51 @@ def test_close_lets_go(desk):
 
     assert len(os.listdir("/proc/self/fd")) <= before + 3
     assert repr(one.follower) == "<Follower of 0 rings>"
+
+
+# ---------------------------------------------------------------------- workers
+
+
+def places(desk):
+    """Return each loop's place among its kin, and the id of whom it replaced."""
+    loops = desk.session.describe_loops(desk.clock())
+    return [(loop["worker"], loop["replaces"]) for loop in loops]
+
+
+def test_workers_have_places(desk):
+    """Loops of one program are told apart by their places, others begin anew."""
+    one = desk()
+    rings = [one.ring("shop"), one.ring("shop"), one.ring("mail")]
+    one.poll()
+
+    assert len(rings) == len(places(one))
+    assert sorted(places(one)) == [(1, 0), (1, 0), (2, 0)]
+
+
+def test_restarted_worker_takes_its_place(desk):
+    """Who comes in the very moment in which a worker ended is known as its heir."""
+    one = desk()
+    first = one.ring("shop")
+    one.poll()
+    second = one.ring("shop")
+    one.poll()
+    first.close(RingState.STOPPED)
+    third = one.ring("shop")
+    one.poll()
+
+    assert [first, second, third]
+    assert places(one) == [(1, 0), (2, 0), (1, 1)]
+    assert [state for _, state in one.loops()] == ["ended", "idle", "idle"]
+
+
+def test_killed_worker_is_known_as_gone(desk, process):
+    """Its heir may be there before anybody has asked whether it lives."""
+    one = desk()
+    one.poll()
+    process.kill()
+    process.wait(20)
+    heir = one.ring("mortal")
+    one.poll()
+
+    assert heir
+    assert one.loops() == [("mortal", "ended"), ("mortal", "idle")]

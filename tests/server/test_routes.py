@@ -15,7 +15,7 @@ from dashboard.demo import stories
 from dashboard.errors import OverBudget
 from dashboard.ring import create_ring
 from dashboard.server.settings import Settings
-from dashboard.server.triggers import MAX_COUNT
+from dashboard.server.triggers import MAX_COUNT, OWN_CAST
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 OWN_PAGE = "http://127.0.0.1:8000"
@@ -44,7 +44,7 @@ def fired(client, app, monkeypatch):
         calls.append((scenario, count, params))
         return "b1"
 
-    monkeypatch.setattr(app.state.dashboard.triggers, "fire", fire)
+    monkeypatch.setattr(app.state.dashboard, "fire", fire)
     return calls
 
 
@@ -287,7 +287,7 @@ def test_over_budget(client, app, monkeypatch):
     def refuse(*args):
         raise OverBudget("400 requests are under way; wait until some are answered")
 
-    monkeypatch.setattr(app.state.dashboard.triggers, "fire", refuse)
+    monkeypatch.setattr(app.state.dashboard, "fire", refuse)
     answer = client.post("/api/trigger/fast", json={"count": 1})
 
     assert answer.status_code == 429
@@ -297,7 +297,7 @@ def test_over_budget(client, app, monkeypatch):
 @pytest.mark.parametrize(
     ("body", "call"),
     [
-        ({}, ("slow", 1, {})),
+        ({}, ("slow", OWN_CAST, {})),
         ({"count": 5}, ("slow", 5, {})),
         ({"count": 5, "params": None}, ("slow", 5, {})),
         ({"count": 2, "params": {"seconds": 3}}, ("slow", 2, {"seconds": 3})),
@@ -312,11 +312,11 @@ def test_trigger(client, fired, body, call):
 
 
 def test_trigger_without_a_body(client, fired):
-    """An order without a body is one request, with what the scenario takes by itself."""
+    """An order without a body is what the scenario sends by itself."""
     answer = client.post("/api/trigger/slow")
 
     assert answer.status_code == 202
-    assert fired == [("slow", 1, {})]
+    assert fired == [("slow", OWN_CAST, {})]
 
 
 def assert_sentence(answer, *words):

@@ -123,10 +123,11 @@ def test_culprit(tape):
     tape.step(1, 100, 100 + LONG).play()
 
     assert told(tape) == [f"100 for {LONG} in main at shop.py:41 in report"]
-    assert tape.stalls.kept[0].samples == {
-        "shop.py:41 in report": 2,
-        "shop.py:7 in report": 1,
-    }
+    samples = tape.stalls.kept[0].describe()["samples"]
+    assert [(each["line"], each["count"], each["share"]) for each in samples] == [
+        (41, 2, 0.667),
+        (7, 1, 0.333),
+    ]
 
 
 def test_culprit_while_it_lasts(tape):
@@ -179,9 +180,10 @@ def test_victims(tape):
     tape.step(1, 100, 100 + LONG).play()
     (stall,) = tape.stalls.kept
 
-    assert stall.victims == 2
-    assert stall.delay_ns == LONG + LONG - STALL_NS
-    assert (stall.worst, stall.worst_ns) == ("GET /1", LONG)
+    requests, others = stall.victims.sums()
+    assert (requests.count, others.count) == (2, 0)
+    assert requests.delay_ns == LONG + LONG - STALL_NS
+    assert (requests.worst, requests.worst_ns) == ("GET /1", LONG)
 
 
 def test_who_waits_anyway_is_no_victim(tape):
@@ -189,7 +191,7 @@ def test_who_waits_anyway_is_no_victim(tape):
     tape.born(2, "sleeper", 40).request(1, 2, 51).step(2, 50, 60)
     tape.born(3, "blocker", 61).request(2, 3, 101).step(3, 100, 100 + LONG).play()
 
-    assert tape.stalls.kept[0].victims == 0
+    assert tape.stalls.kept[0].victims.sums()[0].count == 0
     assert tape.stalls.kept[0].request == 2
 
 
@@ -201,7 +203,8 @@ def test_due_is_held_up(tape):
     tape.model.tick(100 + LONG, 1, 100)
     (stall,) = tape.stalls.kept
 
-    assert (stall.victims, stall.delay_ns) == (1, LONG - STALL_NS)
+    requests, _ = stall.victims.sums()
+    assert (requests.count, requests.delay_ns) == (1, LONG - STALL_NS)
 
 
 def test_to_wire(tape):
@@ -218,11 +221,16 @@ def test_to_wire(tape):
         "label": "main",
         "request": 0,
         "culprit": None,
+        "holds_lock": False,
         "victims": {
             "count": 1,
             "delay_ms": 300.0,
             "worst": "GET /1",
             "worst_ms": 300.0,
+            "door": 0,
+            "others": {"count": 0, "delay_ms": 0.0, "worst": "", "worst_ms": 0.0},
+            "lanes": [3],
+            "words": "delayed GET /1 by 300 ms",
         },
     }
 

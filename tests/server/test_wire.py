@@ -50,7 +50,7 @@ def session():
     session = Session(origin_ns=ORIGIN_NS)
     identity = Identity(77, 1, ORIGIN_NS, 0, 0, "asyncio", "3.11", "shop:app")
     loop = session.add_loop(identity)
-    loop.model.strings = [
+    loop.model.names.strings = [
         "",
         "main",
         FIELD_SEPARATOR.join(["GET", "/<b>/{id}"]),

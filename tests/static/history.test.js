@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { History } from "../../static/js/model/history.js";
-import { momentAt } from "../../static/js/model/moment.js";
+import { History, KEEP_NS } from "../../static/js/model/history.js";
 import * as wire from "../../static/js/wire.js";
 import { frameOf, helloOf } from "./support.js";
 
@@ -73,37 +72,13 @@ test("a new snapshot replaces everything, a resumed stream keeps everything", ()
   assert.deepEqual(history.strings, [""]);
 });
 
-test("lanes and rows older than the server keeps are forgotten", () => {
+test("lanes and rows are kept for an hour, whatever the server keeps, and then forgotten", () => {
   const history = started();
   history.apply(frameOf({ t_ns: 1e9, rows: rows([100, 2, wire.WAITING], [200, 2, wire.GONE], [300, 1, wire.IDLE], [400, 1, wire.RUNNING]) }));
   history.apply(frameOf({ t_ns: 70e9 }));
+  assert.equal(history.lanes.get(2).spans.count, 2);
+  history.apply(frameOf({ t_ns: KEEP_NS + 10e9 }));
 
   assert.equal(history.lanes.get(2), undefined);
   assert.equal(history.lanes.get(1).spans.count, 1, "what the loop does now is never forgotten");
-});
-
-test("the boxes of a past moment show what was so then", () => {
-  const history = started();
-  history.apply(
-    frameOf({
-      t_ns: 900,
-      rows: rows(
-        [100, 2, wire.OUTSIDE],
-        [150, 2, wire.READY],
-        [160, 2, wire.RUNNING],
-        [160, 1, wire.RUNNING, 2, 7],
-        [300, 1, wire.IDLE],
-        [300, 2, wire.WAITING, 3],
-        [600, 2, wire.DUE],
-      ),
-    }),
-  );
-  const at = (ns) => momentAt(history.lanes, (i) => history.text(i), 1, ns);
-
-  assert.equal(at(120).door.length, 1);
-  assert.equal(at(155).ready.length, 1);
-  assert.equal(at(200).running.request, 7);
-  assert.equal(at(200).running.lengthNs, 40);
-  assert.deepEqual(at(400).waiting.map(({ reason, due }) => [reason, due]), [["sleep", 0]]);
-  assert.deepEqual(at(700).waiting.map(({ reason, due }) => [reason, due]), [["sleep", 1]]);
 });

@@ -87,7 +87,7 @@ test("text has the contrast that AA asks for, in both themes", () => {
   for (const tokens of [declarations(css, ":root {"), declarations(css, ':root[data-theme="dark"] {')]) {
     const of = (name) => tokens.get(name) ?? assert.fail(name);
     const pairs = [
-      ["--ink", "--bg"], ["--dim", "--bg"], ["--dim", "--panel"], ["--faint", "--bg"], ["--accent", "--bg"],
+      ["--ink", "--bg"], ["--dim", "--bg"], ["--dim", "--panel"], ["--faint", "--bg"], ["--faint", "--panel"], ["--ink", "--wait-ground"], ["--ink", "--thread-ground"], ["--accent", "--bg"],
       ["--warn", "--bg"], ["--blocked-ink", "--blocked-ground"], ["--on-chip", "--state-ready"],
       ["--on-door", "--door"], ["--on-door", "--door-stripe"], ["--dim", "--blocked-ground"],
       ["--on-blocked", "--state-blocked"], ["--on-blocked", "--stripe-blocked"],

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { groupNames } from "../../static/js/draw/gutter.js";
+import { namesOf } from "../../static/js/draw/gutter.js";
 import { Lane } from "../../static/js/model/lanes.js";
+import { EVERYTHING } from "../../static/js/view/order.js";
 import { MIN_PITCH_PX, planRows, rowAt } from "../../static/js/view/rows.js";
 import { Scale } from "../../static/js/view/scale.js";
 import { LOOP_LANE, REQUEST_LANE, TASK_LANE, THREAD, THREAD_LANE, WAITING } from "../../static/js/wire.js";
 
 const SIZES = { axisPx: 30, loopPx: 40, pitchPx: 26, threadPx: 20, columnPx: 2 };
-const VIEW = { heightPx: 500, scrollPx: Infinity, showsTasks: false, folds: false, isTall: () => false };
+const VIEW = { heightPx: 500, scrollPx: Infinity, folds: false, nowNs: 1000, isTall: () => false };
 const SCALE = new Scale(0, 1000, 100, 900);
 
 let nextId = 0;
@@ -36,7 +37,7 @@ test("tasks of no request are counted, and shown only when asked for", () => {
   const lanes = [lane(TASK_LANE, 0), lane(REQUEST_LANE, 1)];
 
   assert.equal(planRows(lanes, SCALE, VIEW, SIZES).hiddenTasks, 1);
-  assert.equal(planRows(lanes, SCALE, { ...VIEW, showsTasks: true }, SIZES).rows.length, 2);
+  assert.equal(planRows(lanes, SCALE, { ...VIEW, wanted: { ...EVERYTHING, showsTasks: true } }, SIZES).rows.length, 2);
 });
 
 test("lanes that lie outside the picture take no row", () => {
@@ -93,14 +94,59 @@ test("a pointer finds the row that is drawn under it", () => {
   assert.equal(rowAt(plan, 499), null);
 });
 
-test("low rows of one route share a name, tall ones keep their own", () => {
-  const lanes = [lane(REQUEST_LANE, 0), lane(REQUEST_LANE, 1), lane(REQUEST_LANE, 2, Infinity, "GET /fast")];
-  const rowsOf = (pitchPx) =>
-    lanes.map((each, i) => ({ lane: each, topPx: i * pitchPx, heightPx: pitchPx - 1, pitchPx }));
+test("what lives, and the newest, keeps its height when a hundred that are over do not fit", () => {
+  const over = Array.from({ length: 100 }, (_, i) => lane(REQUEST_LANE, i, 200 + i));
+  const lanes = [...over, lane(REQUEST_LANE, 900)];
+  const plan = planRows(lanes, SCALE, { ...VIEW, heightPx: 240 }, SIZES);
+  const last = plan.rows.at(-1);
 
-  assert.deepEqual(groupNames(rowsOf(5), 14).map(({ text }) => text), [
-    "2 × /slow",
-    `#${lanes[2].request} /fast`,
-  ]);
-  assert.equal(groupNames(rowsOf(20), 14).length, 3);
+  assert.equal(last.lane, lanes[100]);
+  assert.equal(last.pitchPx, SIZES.pitchPx);
+  assert.ok(last.topPx + last.heightPx <= 240, "it is in sight");
+});
+
+test("what is just over shrinks step by step, never in a jump", () => {
+  const lanes = [...crowd(60), lane(REQUEST_LANE, 100, 500)];
+  const pitchAt = (nowNs) => {
+    const scale = new Scale(nowNs - 1000, 1000, 100, 900);
+    return planRows(lanes, scale, { ...VIEW, nowNs }, SIZES).rows.at(-1).pitchPx;
+  };
+  for (let nowNs = 500; nowNs < 600; nowNs += 1) assert.ok(Math.abs(pitchAt(nowNs + 1) - pitchAt(nowNs)) < 1);
+});
+
+test("low rows of one route share a name that counts those out of sight, tall ones keep their own", () => {
+  const low = planRows(crowd(300), SCALE, VIEW, SIZES);
+  const tall = planRows(crowd(3), SCALE, VIEW, SIZES);
+
+  assert.ok(low.rows.length < 300);
+  assert.deepEqual(namesOf(low.rows).map(({ text }) => text), ["300 × /slow"]);
+  assert.equal(namesOf(tall.rows).length, 3);
+});
+
+test("another route begins another bunch", () => {
+  const lanes = [...crowd(150), lane(REQUEST_LANE, 200, Infinity, "GET /fast")];
+  const names = namesOf(planRows(lanes, SCALE, VIEW, SIZES).rows).map(({ text }) => text);
+
+  assert.deepEqual(names, ["150 × /slow", `#${lanes[150].request} /fast`]);
+});
+
+test("pins stand under the loop and take at most their share, also when out of sight in time", () => {
+  const gone = lane(REQUEST_LANE, -500, -400);
+  const lanes = [gone, lane(LOOP_LANE, 0), ...crowd(40)];
+  const pins = new Set([gone.id, ...lanes.slice(2, 30).map(({ id }) => id)]);
+  const plan = planRows(lanes, SCALE, { ...VIEW, wanted: { ...EVERYTHING, pins } }, SIZES);
+
+  assert.deepEqual(plan.pinned.slice(0, 2).map((row) => row.lane), [lanes[1], gone]);
+  assert.ok(plan.topPx <= SIZES.axisPx + (VIEW.heightPx - SIZES.axisPx) * 0.4 + 1);
+  assert.ok(!plan.rows.some((row) => pins.has(row.lane.id)), "no lane has two rows");
+});
+
+test("every row that is in sight is where its place says", () => {
+  const plan = planRows(crowd(400), SCALE, { ...VIEW, scrollPx: 100 }, SIZES);
+
+  assert.equal(plan.order.length, 400);
+  for (const row of plan.rows) {
+    const { topPx } = plan.placeOf(row.lane);
+    assert.ok(Math.abs(plan.topPx + topPx - plan.scrollPx - row.topPx) <= 0.5);
+  }
 });

@@ -5,10 +5,11 @@ import { stepFor, ticks } from "../../static/js/draw/axis.js";
 import * as format from "../../static/js/format.js";
 import { shares, splitInWords } from "../../static/js/model/requests.js";
 import { tokens } from "../../static/js/ui/code.js";
-import { verdictOf } from "../../static/js/ui/findings.js";
-import { lampOf, worstLoop } from "../../static/js/ui/status.js";
+import { summaryOf } from "../../static/js/ui/checks.js";
+import { subjectOf, verdictOf } from "../../static/js/ui/findings.js";
+import { lampOf } from "../../static/js/ui/status.js";
 import { Scale } from "../../static/js/view/scale.js";
-import { readInfo } from "../../static/js/wire.js";
+import { readInfo, wholeWait } from "../../static/js/wire.js";
 
 const plain = (text) => text.replaceAll(format.NBSP, " ");
 
@@ -35,8 +36,15 @@ test("counts, shares and places are short", () => {
 });
 
 test("an info tells what and where", () => {
-  assert.deepEqual(readInfo("sleep\tapp.py:31 in slow"), { what: "sleep", place: "app.py:31 in slow" });
-  assert.deepEqual(readInfo("sleep"), { what: "sleep", place: "" });
+  assert.deepEqual(readInfo("sleep\tapp.py:31 in slow"), {
+    what: "sleep",
+    place: "app.py:31 in slow",
+    detail: "",
+  });
+  const whole = readInfo("Queue.get\tapp.py:31 in slow\t0/5, at most 2 s");
+  assert.equal(wholeWait(whole), "Queue.get 0/5, at most 2 s");
+  assert.equal(wholeWait(readInfo("Event\t\tat most 2 s")), "Event, at most 2 s");
+  assert.deepEqual(readInfo("sleep"), { what: "sleep", place: "", detail: "" });
 });
 
 test("steps of the axis are round and leave room for their labels", () => {
@@ -61,7 +69,7 @@ test("the shares of a split add up to one, unknown parts left out", () => {
   const parts = shares(split);
 
   assert.equal(parts.reduce((sum, { share }) => sum + share, 0), 1);
-  assert.equal(plain(splitInWords(split)), "480 ms waiting for its turn, 2.00 ms of its code");
+  assert.equal(plain(splitInWords(split)), "2.00 ms of your code, 480 ms waiting for its turn");
 });
 
 test("a stall is told with its line, its length and its victims", () => {
@@ -74,14 +82,6 @@ test("a stall is told with its line, its length and its victims", () => {
 
   assert.equal(told(verdictOf(stall)), "reports.py:41 held the loop for 1.24 s. It delayed 14 requests by 9.20 s together.");
   assert.match(told(verdictOf({ ...stall, over: false })), /^reports.py:41 holds the loop\. It delays/);
-});
-
-test("the lamp shows the worst of several loops", () => {
-  const loop = (state, utilisation) => ({ state, utilisation, blocked_ms: 0 });
-  const loops = [loop("ended", 0), loop("idle", 0.1), loop("blocked", 1), loop("running", 0.9)];
-
-  assert.equal(worstLoop(loops).state, "blocked");
-  assert.equal(worstLoop([]), null);
 });
 
 test("the lamp has a word for every state of the page and of the loop", () => {
@@ -104,4 +104,25 @@ test("source split into tokens is the same source", () => {
   assert.equal(found.map(({ text }) => text).join(""), code);
   assert.deepEqual(found.filter(({ kind }) => kind === "keyword").map(({ text }) => text), ["async", "def", "return"]);
   assert.equal(found.find(({ kind }) => kind === "string").text, '"""Say\n    it."""');
+});
+
+test("the panel is about the stall that is on, then what the rules find, then the last stall", () => {
+  const last = { id: 1, over: true };
+  const slow = { id: 7, stall: 0, title: "Awaits in a row", active: true };
+  const held = { id: 8, stall: 1, active: true };
+  const history = (diagnosis, lastStall = last) => ({ lastStall, diagnosis, stalls: new Map([[1, last]]) });
+  const said = (finding, findings) => ({ verdict: { finding }, findings, checks: [] });
+
+  assert.deepEqual(subjectOf(history(null)), { stall: last, finding: null });
+  assert.deepEqual(subjectOf(history(said(7, [slow, held]))), { stall: null, finding: slow });
+  assert.deepEqual(subjectOf(history(said(8, [held, slow]))), { stall: last, finding: held });
+  const now = { id: 2, over: false };
+  assert.deepEqual(subjectOf(history(said(7, [slow]), now)), { stall: now, finding: null });
+  assert.deepEqual(subjectOf(history(said(0, []), null)), { stall: null, finding: null });
+});
+
+test("the summary of a diagnosis counts", () => {
+  const checks = [{ rule: "a", title: "A", answer: "no" }];
+  assert.equal(summaryOf({ findings: [], checks }), "1 check, nothing found");
+  assert.equal(summaryOf({ findings: [{}, {}], checks }), "2 findings · 1 check");
 });

@@ -1,42 +1,41 @@
 // @ts-check
 
 // Names of the rows, left of the slices. Rows too low for a name share one with their neighbours:
-// "20 × /slow" beside a bracket.
+// "20 × /slow" beside a bracket. A request that has several tasks has a mark to unfold them.
 
 import { formatLane } from "../format.js";
 import { LOOP_LANE, THREAD_LANE } from "../wire.js";
 
 const PAD_PX = 8;
-const BRACKET_PX = 3;
+const BRACKET_PX = 2;
+/** Room for the mark that folds, and for a step to the right. */
+export const FOLD_MARK_PX = 14;
 
 /**
- * @typedef {{topPx: number, bottomPx: number, text: string, count: number,
+ * @typedef {{topPx: number, bottomPx: number, text: string, count: number, depth: number,
  *   lane: import("../model/lanes.js").Lane}} Name
  */
 
 /**
- * Rows at least minPx tall keep their own name; lower neighbours of one label are named together.
+ * Rows of one bunch are named together, and it says how many there are, in sight or not.
  * @param {readonly import("../view/rows.js").Row[]} rows
- * @param {number} minPx
  * @returns {Name[]}
  */
-export function groupNames(rows, minPx) {
+export function namesOf(rows) {
   /** @type {Name[]} */
   const names = [];
-  let isOpen = false;
-  for (const { lane, topPx, heightPx, pitchPx } of rows) {
+  let open = null;
+  for (const { lane, topPx, heightPx, depth, bunch } of rows) {
     const last = names.at(-1);
-    const isLow = pitchPx < minPx;
-    if (isLow && isOpen && last && belongTogether(last.lane, lane)) {
+    if (bunch && bunch === open && last) {
       last.bottomPx = topPx + heightPx;
-      last.count += 1;
-      last.text = manyOf(lane, last.count);
       continue;
     }
-    const isOnlyLoop = lane.kind === LOOP_LANE && rows.length === 1;
-    const text = isOnlyLoop ? "the loop" : formatLane(lane.request, lane.label);
-    names.push({ topPx, bottomPx: topPx + heightPx, text, count: 1, lane });
-    isOpen = isLow;
+    const count = bunch?.count ?? 1;
+    const isOnlyLoop = lane.kind === LOOP_LANE && !rows.some((row) => row.lane !== lane && row.lane.kind === LOOP_LANE);
+    const own = isOnlyLoop ? "the loop" : formatLane(depth ? 0 : lane.request, lane.label);
+    names.push({ topPx, bottomPx: topPx + heightPx, text: count > 1 ? manyOf(lane, count) : own, count, depth, lane });
+    open = bunch;
   }
   return names;
 }
@@ -45,29 +44,56 @@ export function groupNames(rows, minPx) {
  * @param {CanvasRenderingContext2D} ctx
  * @param {readonly import("../view/rows.js").Row[]} rows
  * @param {import("../theme.js").Palette} palette
- * @param {number | null} selected id of a lane
+ * @param {{selected: number | null, foldOf: (lane: import("../model/lanes.js").Lane) => "" | "open" | "shut",
+ *   pins: ReadonlySet<number>}} marks
  */
-export function drawGutter(ctx, rows, palette, selected) {
+export function drawGutter(ctx, rows, palette, marks) {
   const textPx = Number.parseFloat(palette.smallFont);
   ctx.textBaseline = "middle";
-  for (const name of groupNames(rows, textPx + 2)) {
-    const roomPx = name.bottomPx - name.topPx;
-    if (name.count > 1 && roomPx >= 6) {
+  for (const { topPx, bottomPx, text, count, depth, lane } of namesOf(rows)) {
+    const roomPx = bottomPx - topPx;
+    if (count > 1 && roomPx >= 6) {
       ctx.fillStyle = palette.faint;
-      ctx.fillRect(palette.gutterPx - PAD_PX, name.topPx, BRACKET_PX - 1, roomPx);
+      ctx.fillRect(palette.gutterPx - PAD_PX, topPx, BRACKET_PX, roomPx);
     }
     if (roomPx < textPx * 0.8) continue;
-    const isMain = name.lane.kind === LOOP_LANE || name.lane.id === selected;
+    const isMain = lane.kind === LOOP_LANE || lane.id === marks.selected || marks.pins.has(lane.id);
+    const fold = count > 1 ? "" : marks.foldOf(lane);
+    const middlePx = (topPx + bottomPx) / 2 + 0.5;
     ctx.fillStyle = isMain ? palette.ink : palette.dim;
+    if (fold) drawFold(ctx, PAD_PX, middlePx, fold === "open");
     ctx.font = isMain ? palette.boldFont : palette.smallFont;
-    const middlePx = (name.topPx + name.bottomPx) / 2 + 0.5;
-    const roomForText = palette.gutterPx - 2 * PAD_PX;
-    ctx.fillText(shortened(ctx, name.text, roomForText), PAD_PX, middlePx);
+    const indentPx = (depth + (fold ? 1 : 0)) * FOLD_MARK_PX;
+    ctx.fillText(shortened(ctx, text, palette.gutterPx - 2 * PAD_PX - indentPx), PAD_PX + indentPx, middlePx);
   }
 }
 
-function belongTogether(one, other) {
-  return one.kind === other.kind && (one.kind === THREAD_LANE || one.label === other.label);
+/**
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {readonly {text: string, topPx: number, heightPx: number}[]} headings
+ * @param {import("../theme.js").Palette} palette
+ */
+export function drawHeadings(ctx, headings, palette) {
+  if (!headings.length) return;
+  ctx.fillStyle = palette.ink;
+  ctx.font = palette.boldFont;
+  ctx.textBaseline = "middle";
+  for (const { text, topPx, heightPx } of headings) ctx.fillText(text, PAD_PX, topPx + heightPx / 2 + 2);
+}
+
+/** A triangle: to the right while shut, down while open. */
+function drawFold(ctx, leftPx, middlePx, isOpen) {
+  ctx.beginPath();
+  if (isOpen) {
+    ctx.moveTo(leftPx, middlePx - 3);
+    ctx.lineTo(leftPx + 8, middlePx - 3);
+    ctx.lineTo(leftPx + 4, middlePx + 3);
+  } else {
+    ctx.moveTo(leftPx + 1, middlePx - 4.5);
+    ctx.lineTo(leftPx + 7, middlePx);
+    ctx.lineTo(leftPx + 1, middlePx + 4);
+  }
+  ctx.fill();
 }
 
 function manyOf(lane, count) {

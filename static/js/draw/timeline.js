@@ -5,12 +5,15 @@
 
 import { formatDuration } from "../format.js";
 import { planRows } from "../view/rows.js";
-import { BLOCKED, LOOP_LANE, STATES, THREAD_LANE, readInfo } from "../wire.js";
+import { BLOCKED, LOOP_LANE, STATES, THREAD_LANE, readInfo, isRequestKind } from "../wire.js";
 import { drawAxis, ticks } from "./axis.js";
 import { drawBands } from "./band.js";
 import { LOOP_TICKS, PLAIN_TICKS } from "./detail-level.js";
-import { drawGutter } from "./gutter.js";
+import { drawGutter, drawHeadings } from "./gutter.js";
+import { wakeOf } from "../model/wakers.js";
+import { drawArea } from "./marks.js";
 import { drawLabel, drawSlices } from "./slices.js";
+import { drawWake } from "./wake.js";
 
 /** Only these say in words what the colour does not: hatched ones would not be legible. */
 const LABELLED = new Set(["running", "waiting", "thread", "process"].map((s) => STATES.indexOf(s)));
@@ -24,8 +27,10 @@ const SCROLLBAR_PX = 5;
  * @property {number} nowNs the moment at which the picture ends
  * @property {boolean} isLive
  * @property {{widthPx: number, heightPx: number}} size
- * @property {{scrollPx: number, showsTasks: boolean, folds: boolean}} view
+ * @property {{scrollPx: number, folds: boolean}} view
+ * @property {import("../view/order.js").Wanted} wanted
  * @property {{lane: number, startNs: number | null} | null} selection
+ * @property {{startNs: number, endNs: number} | null} area
  * @property {number | null} pointerPx
  * @property {(text: string) => number} measure
  */
@@ -39,16 +44,22 @@ export function drawTimeline(ctx, scene, palette) {
   const { history, scale, nowNs, size } = scene;
   const stallNs = history.stallNs;
   const isTall = (lane) => lane.id === scene.selection?.lane || lane.hasStalled(stallNs, nowNs);
-  const view = { ...scene.view, heightPx: size.heightPx, isTall };
+  const view = { ...scene.view, wanted: scene.wanted, nowNs, heightPx: size.heightPx, isTall };
   const plan = planRows(history.lanes.all, scale, view, palette.sizes);
   const at = { nowNs, stallNs, columnPx: palette.sizes.columnPx, showsIdle: false, ticks: PLAIN_TICKS };
   const grid = { topPx: palette.sizes.axisPx, bottomPx: size.heightPx };
 
   ctx.fillStyle = palette.bg;
   ctx.fillRect(0, 0, size.widthPx, size.heightPx);
-  drawAxis(ctx, scale, ticks(scale, nowNs, scene.isLive ? "now" : "paused"), grid, palette);
+  drawAxis(ctx, scale, ticks(scale, nowNs, scene.isLive ? "now" : ""), grid, palette);
 
-  const stallsOf = drawPinned(ctx, scene, palette, plan, at, grid);
+  if (scene.area) drawArea(ctx, scale, scene.area, grid, palette);
+  const marks = {
+    selected: scene.selection?.lane ?? null,
+    pins: scene.wanted.pins,
+    foldOf: (lane) => foldOf(lane, history, scene.wanted),
+  };
+  const stallsOf = drawPinned(ctx, scene, palette, plan, at, grid, marks);
   ctx.save();
   ctx.beginPath();
   ctx.rect(0, plan.topPx - 2, size.widthPx, size.heightPx - plan.topPx + 2);
@@ -57,24 +68,27 @@ export function drawTimeline(ctx, scene, palette) {
     if (row.lane.id === scene.selection?.lane) drawSelection(ctx, row, size.widthPx, palette);
     drawLane(ctx, scene, palette, row, at, stallsOf.get(row.lane.loop) ?? []);
   }
-  drawGutter(ctx, plan.rows, palette, scene.selection?.lane ?? null);
+  drawGutter(ctx, plan.rows, palette, marks);
+  drawHeadings(ctx, plan.headings, palette);
   ctx.restore();
   drawMarks(ctx, scene, palette, grid);
+  drawWakeOfSelected(ctx, scene, palette, plan);
   drawScrollbar(ctx, plan, size, palette);
   return plan;
 }
 
 /**
- * Loop lanes. One loop's stalls hold up all that is below it; of several, each only its own rows,
+ * Loop lanes, then pins. One loop's stalls hold up all that is below it; of several, each only its own rows,
  * and those are told which stalls.
  */
-function drawPinned(ctx, scene, palette, plan, at, grid) {
+function drawPinned(ctx, scene, palette, plan, at, grid, marks) {
   const stallsOf = new Map();
-  for (const row of plan.pinned) {
+  const loops = plan.pinned.filter(({ lane }) => lane.kind === LOOP_LANE);
+  for (const row of loops) {
     const found = { wide: [], stalls: [] };
     const ground = { ...at, showsIdle: true, ticks: LOOP_TICKS };
     drawSlices(ctx, row.lane.spans, scene.scale, row, palette.fills, ground, found);
-    if (plan.pinned.length > 1) {
+    if (loops.length > 1) {
       stallsOf.set(row.lane.loop, found.stalls);
     } else {
       const area = { topPx: row.topPx + row.heightPx, bottomPx: grid.bottomPx };
@@ -83,7 +97,11 @@ function drawPinned(ctx, scene, palette, plan, at, grid) {
     labelSlices(ctx, scene, palette, row, found.wide);
     frameSelected(ctx, scene, palette, row);
   }
-  drawGutter(ctx, plan.pinned, palette, scene.selection?.lane ?? null);
+  for (const row of plan.pinned) {
+    if (row.lane.kind === LOOP_LANE) continue;
+    drawLane(ctx, scene, palette, row, at, stallsOf.get(row.lane.loop) ?? []);
+  }
+  drawGutter(ctx, plan.pinned, palette, marks);
   return stallsOf;
 }
 
@@ -130,6 +148,21 @@ function textsOf(scene, lane, slice) {
   if (slice.state === BLOCKED) return [`${what}  ${length}`, length];
   if (lane.kind === THREAD_LANE) return [what];
   return [`${what}  ${length}`, what, length];
+}
+
+/** On demand: who woke the slice that is selected. */
+function drawWakeOfSelected(ctx, scene, palette, plan) {
+  const { selection, history, scale, nowNs } = scene;
+  const lane = selection && selection.startNs !== null ? history.lanes.get(selection.lane) : null;
+  if (!selection || selection.startNs === null || !lane || lane.kind === LOOP_LANE) return;
+  const wake = wakeOf(lane, lane.spans.indexAt(selection.startNs), (i) => history.text(i), nowNs);
+  if (wake) drawWake(ctx, scale, plan, lane, wake, palette);
+}
+
+/** A request of several tasks can be unfolded. */
+function foldOf(lane, history, wanted) {
+  if (!isRequestKind(lane.kind) || history.lanes.tasksOf(lane.request) === 0) return "";
+  return wanted.unfolded.has(lane.request) ? "open" : "shut";
 }
 
 function drawSelection(ctx, row, widthPx, palette) {

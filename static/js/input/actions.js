@@ -1,32 +1,74 @@
 // @ts-check
 
-// What keys, buttons and pointer can ask for, in one place: each is a change of the viewport.
+// What keys, buttons and pointer can ask for, in one place: each is a change of the viewport, of the
+// choice of lanes, or of the playhead.
+
+import { wakeOf } from "../model/wakers.js";
+import { nextChangeNs, previousChangeNs } from "../model/steps.js";
+
+/** What "what just happened?" holds. */
+export const JUST_NOW_NS = 30e9;
 
 /**
  * @param {object} stage
  * @param {import("../view/viewport.js").Viewport} stage.viewport
+ * @param {import("../view/choice.js").Choice} stage.choice
  * @param {import("../ui/timeline.js").TimelineView} stage.timeline
  * @param {import("../model/history.js").History} stage.history
+ * @param {import("../view/playback.js").Playback} stage.playback
+ * @param {() => (lane: import("../model/lanes.js").Lane) => boolean} stage.counts whose changes are steps
  * @param {() => number} stage.nowNs
- * @param {{present: () => void, theme: () => void, help: () => void, selected: () => void}} page
+ * @param {{present: () => void, stories: () => void, storyOn: () => void, storyBack: () => void, theme: () => void, help: () => void, selected: () => void,
+ *   search: () => void, table: () => void, metrics: () => void}} page
  * @returns {import("./keys.js").Actions & {selectRequest: (id: number) => void,
- *   showStretch: (startNs: number, endNs: number) => void, click: (x: number, y: number) => void}}
+ *   selectSpan: (lane: number, startNs: number) => void,
+ *   showStretch: (startNs: number, endNs: number, headNs?: number) => void,
+ *   seek: (ns: number) => void, click: (x: number, y: number) => void, doubleClick: (x: number, y: number) => void}}
  */
-export function makeActions({ viewport, timeline, history, nowNs }, page) {
+export function makeActions({ viewport, choice, timeline, history, playback, counts, nowNs }, page) {
   const selectSlice = (lane, i) => {
     viewport.select(lane.id, i >= 0 ? lane.spans.startNs(i) : null);
     page.selected();
   };
+  const stretchOf = ({ lane, i }) => {
+    const latestNs = nowNs();
+    if (i < 0) return [lane.startNs, Math.min(lane.endNs, latestNs)];
+    return [lane.spans.startNs(i), lane.spans.endNs(i, latestNs)];
+  };
   return {
     ...page,
-    toggleHold: () => (viewport.isLive ? viewport.hold(nowNs()) : viewport.goLive()),
+    toggleHold() {
+      if (playback.isPlaying) playback.stop();
+      else if (viewport.isLive) viewport.hold(nowNs());
+      else viewport.goLive();
+    },
+    togglePlay: () => (playback.isPlaying ? playback.stop() : playback.play(nowNs())),
+    turnSpeed: (direction) => playback.turn(direction, nowNs()),
+    step(direction) {
+      const latestNs = nowNs();
+      const find = direction > 0 ? nextChangeNs : previousChangeNs;
+      const ns = find(history.lanes.all, counts(), playback.atNs(latestNs));
+      if (ns !== null && ns <= latestNs) playback.stepTo(ns, latestNs, timeline.scale.widthPx);
+    },
+    seek: (ns) => playback.seek(ns, nowNs()),
     goLive: () => viewport.goLive(),
+    justNow() {
+      const latestNs = nowNs();
+      viewport.goLive();
+      viewport.goTo(latestNs - JUST_NOW_NS, JUST_NOW_NS, latestNs);
+    },
     zoom: (factor) => viewport.zoomBy(factor, timeline.scale.toNs(zoomAnchorPx(timeline, viewport))),
     resetZoom: () => viewport.resetZoom(),
     pan: (share) => viewport.panBy(share * viewport.rangeNs, nowNs()),
+    scrollRows: (px) => timeline.scrollBy(px),
+    undo: () => viewport.undo(),
+    redo: () => viewport.redo(),
     selectLane(step) {
       const lane = timeline.laneBeside(step);
-      if (lane) selectSlice(lane, -1);
+      if (!lane) return;
+      viewport.select(lane.id);
+      timeline.revealRow(lane);
+      page.selected();
     },
     selectSlice(step) {
       const found = timeline.selected();
@@ -35,21 +77,41 @@ export function makeActions({ viewport, timeline, history, nowNs }, page) {
       const from = found.i >= 0 ? found.i + step : last;
       const i = Math.min(Math.max(from, 0), last);
       selectSlice(found.lane, i);
-      const startNs = found.lane.spans.startNs(i);
-      const { startNs: leftNs, endNs: rightNs } = timeline.scale;
-      const middleNs = (leftNs + rightNs) / 2;
-      if (startNs < leftNs || startNs > rightNs) viewport.panBy(startNs - middleNs, nowNs());
-      else viewport.hold(nowNs());
+      playback.seek(found.lane.spans.startNs(i), nowNs());
     },
     fit() {
       const found = timeline.selected();
-      if (!found) return;
-      const { spans, startNs, endNs } = found.lane;
-      const latestNs = nowNs();
-      if (found.i < 0) viewport.fit(startNs, Math.min(endNs, latestNs), latestNs);
-      else viewport.fit(spans.startNs(found.i), spans.endNs(found.i, latestNs), latestNs);
+      if (viewport.area) viewport.fit(viewport.area.startNs, viewport.area.endNs, nowNs());
+      else if (found) viewport.fit(...stretchOf(found), nowNs());
     },
-    toggleTasks: () => viewport.toggleTasks(),
+    mark() {
+      const found = timeline.selected();
+      viewport.hold(nowNs());
+      if (found) viewport.mark(...stretchOf(found));
+      else viewport.mark(timeline.scale.startNs, Math.min(timeline.scale.endNs, timeline.endNs));
+    },
+    pin() {
+      const found = timeline.selected();
+      if (found) choice.togglePin(found.lane.id);
+    },
+    waker() {
+      const found = timeline.selected();
+      if (!found) return;
+      const i = found.i >= 0 ? found.i : found.lane.lastSlice;
+      const wake = wakeOf(found.lane, i, (index) => history.text(index), nowNs());
+      const lane = wake?.lane ? history.lanes.get(wake.lane) : history.lanes.loopLane(found.lane.loop);
+      if (!wake || !lane || found.lane === lane) return;
+      // Just before: the step that did it, the poll that saw the timer or the socket.
+      selectSlice(lane, Math.max(lane.spans.indexAt(wake.ns - 1), 0));
+      playback.seek(wake.ns, nowNs());
+      timeline.revealRow(lane);
+    },
+    fold() {
+      const request = timeline.selected()?.lane.request;
+      if (request) choice.toggleFold(request);
+    },
+    group: () => choice.nextGrouping(),
+    toggleTasks: () => choice.toggleTasks(),
     clear: () => viewport.clearSelection(),
     selectRequest(id) {
       const lane = history.lanes.ofRequest(id);
@@ -57,13 +119,37 @@ export function makeActions({ viewport, timeline, history, nowNs }, page) {
       viewport.select(lane.id);
       const { startNs: leftNs } = timeline.scale;
       if (lane.endNs < leftNs) viewport.fit(lane.startNs, lane.endNs, nowNs());
+      timeline.revealRow(lane);
       page.selected();
     },
-    showStretch: (startNs, endNs) => viewport.fit(startNs, endNs, nowNs()),
+    selectSpan(id, startNs) {
+      const lane = history.lanes.get(id);
+      if (!lane) return;
+      selectSlice(lane, lane.spans.indexAt(startNs));
+      playback.seek(startNs, nowNs());
+      timeline.revealRow(lane);
+    },
+    showStretch(startNs, endNs, headNs = endNs) {
+      viewport.fit(startNs, endNs, nowNs());
+      playback.seek(headNs, nowNs());
+    },
     click(xPx, yPx) {
+      const request = timeline.foldAt(xPx, yPx);
+      if (request) {
+        choice.toggleFold(request);
+        return;
+      }
+      if (!viewport.isLive && xPx > timeline.scale.leftPx) {
+        playback.seek(Math.min(timeline.scale.toNs(xPx), viewport.shownNs(nowNs())), nowNs());
+      }
       const found = timeline.find(xPx, yPx);
       if (found) selectSlice(found.lane, found.i);
       else viewport.clearSelection();
+    },
+    doubleClick(xPx, yPx) {
+      const found = timeline.find(xPx, yPx);
+      if (found && xPx < timeline.scale.leftPx) choice.togglePin(found.lane.id);
+      else if (found) viewport.fit(...stretchOf(found), nowNs());
     },
   };
 }

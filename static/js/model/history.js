@@ -1,22 +1,28 @@
 // @ts-check
 
-// All that the page knows: applies hello and frames, forgets what is older than the server keeps.
+// All that the page knows: applies hello and frames, forgets what is older than an hour or too much.
 // One model for the life of the page; a new snapshot empties it.
 
 import { Lane, Lanes } from "./lanes.js";
+import { Metrics } from "./metrics.js";
 import { Requests } from "./requests.js";
 
 const MAX_STALLS = 200;
 /** Dropping old rows costs a walk over all lanes: once a second is enough. */
 const PRUNE_EVERY_NS = 1e9;
+/** The server keeps a minute for those who come; who stays can scroll back an hour, if it fits. */
+export const KEEP_NS = 3600e9;
 
 export class History {
   /** @type {import("../wire.js").Hello | null} */
   hello = null;
   lanes = new Lanes();
   requests = new Requests();
+  metrics = new Metrics();
   /** @type {Map<number, import("../wire.js").Stall>} */
   stalls = new Map();
+  /** @type {import("../wire.js").Diagnosis | null} */
+  diagnosis = null;
   /** @type {import("../wire.js").LoopNow[]} */
   loops = [];
   /** @type {string[]} */
@@ -27,6 +33,13 @@ export class History {
   losses = { missed: 0, thinned: 0, undrawn: 0, skipped: 0, strayRows: 0 };
   tNs = 0;
   #prunedNs = 0;
+
+  /** The earliest moment that is still known. */
+  get oldestNs() {
+    return Math.max(this.lanes.all.reduce((oldest, { spans }) => {
+      return spans.count ? Math.min(oldest, spans.startNs(0)) : oldest;
+    }, this.tNs), this.tNs - KEEP_NS);
+  }
 
   get stallNs() {
     return this.hello ? this.hello.stall_threshold_ns : Infinity;
@@ -40,6 +53,7 @@ export class History {
     const skipped = (isSameRun ? this.losses.skipped : 0) + (hello.skipped ?? 0);
     this.lanes = new Lanes();
     this.requests = new Requests();
+    if (!isSameRun) this.metrics = new Metrics();
     this.stalls = new Map();
     this.strings = [];
     this.losses = { missed: 0, thinned: 0, undrawn: 0, skipped, strayRows: 0 };
@@ -55,8 +69,12 @@ export class History {
       this.lanes.add(new Lane(id, kind, loop, this.text(label), request, t));
     }
     if (frame.rows) this.#applyRows(frame.rows);
+    for (const [id, ns] of frame.deadlines ?? []) this.#keepDeadline(id, ns);
     for (const request of frame.requests) this.requests.add(request);
     for (const stall of frame.stalls) this.#keepStall(stall);
+    if (this.hello) this.hello.stall_threshold_ns = frame.stall_threshold_ns ?? this.hello.stall_threshold_ns;
+    this.metrics.add(frame);
+    if (frame.diagnosis) this.diagnosis = frame.diagnosis;
     this.loops = frame.loops;
     this.counts = frame.counts;
     this.notices = frame.notices;
@@ -93,6 +111,11 @@ export class History {
     }
   }
 
+  #keepDeadline(id, ns) {
+    const lane = this.lanes.get(id);
+    if (lane) lane.deadlineNs = ns;
+  }
+
   #keepStall(stall) {
     this.stalls.set(stall.id, stall);
     if (this.stalls.size > MAX_STALLS) this.stalls.delete(this.stalls.keys().next().value);
@@ -101,6 +124,6 @@ export class History {
   #forget() {
     if (!this.hello || this.tNs - this.#prunedNs < PRUNE_EVERY_NS) return;
     this.#prunedNs = this.tNs;
-    this.lanes.prune(this.tNs - this.hello.keep_ns);
+    this.lanes.prune(this.tNs - KEEP_NS, this.tNs, this.tNs - this.hello.keep_ns);
   }
 }

@@ -1,106 +1,174 @@
 // @ts-check
 
-// The loop at one moment, now or in the past: who is at the door, ready, running, waiting for what.
-// A pure reading of the lanes; the boxes draw it.
+// The loop at one moment, now or in the past: who is at the door, due, ready, running, waiting for
+// what. A pure reading of the lanes; the boxes draw it, the words tell it.
 
 import * as wire from "../wire.js";
 
 /**
- * @typedef {{lane: import("./lanes.js").Lane, sinceNs: number}} Place
- * @typedef {{reason: string, state: number, lanes: import("./lanes.js").Lane[], due: number}} Group
- * @typedef {{label: string, request: number, lengthNs: number, isOver: boolean}} Run
+ * @typedef {object} Being a request or task, where it is at this moment
+ * @property {import("./lanes.js").Lane} lane
+ * @property {number} state
+ * @property {number} sinceNs
+ * @property {number} untilNs when its wait ends, as far as that is known; else Infinity
+ * @property {string} place "app.py:31 in slow", or empty
+ * @typedef {{reason: string, state: number, isTasks: boolean, beings: Being[]}} Group isTasks: of no request
+ * @typedef {object} Run
+ * @property {string} what @property {string} place
+ * @property {number} request @property {number} sinceNs @property {number} untilNs
  * @typedef {object} Moment
- * @property {Place[]} door oldest first
- * @property {Place[]} ready oldest first
- * @property {Run | null} running the run that is on, or the last one if it ended just now
- * @property {Group[]} waiting largest first
+ * @property {number} ns
+ * @property {boolean} isKnown does anything tell what the loop did then?
+ * @property {Being[]} door oldest first, as are those that are due; requests before tasks
+ * @property {Being[]} due
+ * @property {Being[]} ready first in line first
+ * @property {Run | null} running
+ * @property {Run[]} before the runs before it, latest first
+ * @property {Group[]} waiting in a fixed order, the app's own tasks last
  * @property {number} waitingCount
  */
 
-/** Runs are shorter than a blink: one keeps the slot for as long as it takes to read its name. */
-const LINGER_NS = 0.8e9;
-/** How many spans to look back for it. */
-const LOOK_BACK = 64;
+/** What the app does for itself is one line, unless one asks for more. */
+const OWN_TASKS = "other tasks";
+/** How many runs of the past are told. */
+const RUNS_BEFORE = 3;
+/** How many spans to look back for them. */
+const LOOK_BACK = 400;
 
 const OFF_LOOP_REASON = Object.freeze({
   [wire.THREAD_QUEUE]: "thread token",
   [wire.THREAD]: "worker thread",
   [wire.PROCESS]: "process",
 });
+/** Off the loop comes last; the other reasons by name. An order by size would never stand still. */
+const LAST = Object.freeze(["thread token", "worker thread", "process"]);
 
 /**
  * @param {import("./lanes.js").Lanes} lanes
  * @param {(index: number) => string} text
  * @param {number} loop
  * @param {number} ns
+ * @param {number} [latestNs] up to here the lanes tell what happened
+ * @param {boolean} [showsTasks] tell the app's own tasks apart by what they wait for
  * @returns {Moment}
  */
-export function momentAt(lanes, text, loop, ns) {
-  const moment = { door: [], ready: [], running: null, waiting: [], waitingCount: 0 };
+export function momentAt(lanes, text, loop, ns, latestNs = ns, showsTasks = true) {
+  /** @type {Moment} */
+  const moment = {
+    ns, isKnown: false, door: [], due: [], ready: [], running: null, before: [], waiting: [], waitingCount: 0,
+  };
   /** @type {Map<string, Group>} */
   const groups = new Map();
+  let runner = 0;
+  const reason = (lane, i) => (lane.request || showsTasks ? reasonOf(lane, i, text) : OWN_TASKS);
   for (const lane of lanes.all) {
     if (lane.loop !== loop || !lane.isAliveAt(ns)) continue;
     const i = lane.spans.indexAt(ns);
     if (i < 0) continue;
-    if (lane.kind === wire.LOOP_LANE) moment.running = runAt(lane.spans, i, text, ns);
-    else place(moment, groups, lane, i, text);
+    if (lane.kind === wire.LOOP_LANE) readLoop(moment, lane.spans, i, text, latestNs);
+    else if (lane.request && lane.spans.state(i) === wire.RUNNING) runner = lane.request;
+    else if (isOnLoop(lane)) place(moment, groups, beingAt(lane, i, text, latestNs), reason(lane, i));
   }
-  moment.door.sort(bySince);
+  // Whose request a step serves is known only from some way into it; its own lane knows it whole.
+  if (moment.running && !moment.running.request) moment.running.request = runner;
   moment.ready.sort(bySince);
-  moment.waiting = [...groups.values()].sort((one, other) => other.lanes.length - one.lanes.length);
+  for (const queue of [moment.door, moment.due]) queue.sort(requestsFirst);
+  moment.waiting = [...groups.values()].sort(inOrder);
+  for (const group of moment.waiting) group.beings.sort(byEnd);
   return moment;
 }
 
-function place(moment, groups, lane, i, text) {
+/**
+ * Requests and tasks take turns on the loop; threads and processes do not. A request's tasks with lanes
+ * of their own are the request, and not counted again.
+ */
+export function isOnLoop(lane) {
+  return lane.kind === wire.REQUEST_LANE || (lane.kind === wire.TASK_LANE && !lane.request);
+}
+
+/**
+ * What a span waits for, without the place; a due span that has no reason inherits the wait's.
+ * @param {import("./lanes.js").Lane} lane
+ * @param {number} i
+ * @param {(index: number) => string} text
+ */
+export function reasonOf(lane, i, text) {
   const state = lane.spans.state(i);
-  const sinceNs = lane.spans.startNs(i);
-  if (lane.kind !== wire.REQUEST_LANE && lane.kind !== wire.TASK_LANE) {
-    return;
-  } else if (state === wire.OUTSIDE) {
-    moment.door.push({ lane, sinceNs });
-  } else if (state === wire.READY) {
-    moment.ready.push({ lane, sinceNs });
-  } else if (state === wire.DUE || state === wire.WAITING || state in OFF_LOOP_REASON) {
-    const reason = OFF_LOOP_REASON[state] ?? reasonOf(lane, i, text);
-    const shown = state === wire.DUE ? wire.WAITING : state;
-    const group = groups.get(reason) ?? { reason, state: shown, lanes: [], due: 0 };
-    groups.set(reason, group);
-    // Due ones first: they are the next to go on.
-    if (state === wire.DUE) {
-      group.lanes.unshift(lane);
-      group.due += 1;
-    } else {
-      group.lanes.push(lane);
-    }
+  if (state in OFF_LOOP_REASON) return OFF_LOOP_REASON[state];
+  let info = text(lane.spans.info(i));
+  if (!info && i > 0 && state === wire.DUE) info = text(lane.spans.info(i - 1));
+  return wire.readInfo(info).what || "short wait";
+}
+
+/** @returns {Being} */
+function beingAt(lane, i, text, latestNs) {
+  const { spans } = lane;
+  const isOpen = i === spans.count - 1;
+  return {
+    lane,
+    state: spans.state(i),
+    sinceNs: spans.startNs(i),
+    untilNs: isOpen ? deadlineOf(lane, spans.startNs(i)) : spans.endNs(i, latestNs),
+    place: wire.readInfo(text(spans.info(i))).place,
+  };
+}
+
+/** The deadline that was told for this wait; one of an earlier wait says nothing. */
+function deadlineOf(lane, sinceNs) {
+  return lane.deadlineNs > sinceNs ? lane.deadlineNs : Infinity;
+}
+
+function place(moment, groups, being, reason) {
+  const { state, lane } = being;
+  if (state === wire.OUTSIDE) moment.door.push(being);
+  else if (state === wire.DUE) moment.due.push(being);
+  else if (state === wire.READY) moment.ready.push(being);
+  else if (state === wire.WAITING || state in OFF_LOOP_REASON) {
+    const isTasks = !lane.request;
+    const key = `${isTasks} ${reason}`;
+    const group = groups.get(key) ?? { reason, state, isTasks, beings: [] };
+    groups.set(key, group);
+    group.beings.push(being);
     moment.waitingCount += 1;
   }
 }
 
-/** @returns {Run | null} */
-function runAt(spans, i, text, ns) {
-  for (let k = i; k >= Math.max(i - LOOK_BACK, 0); k -= 1) {
-    const sinceNs = spans.startNs(k);
-    const isOver = k < i;
-    const endNs = isOver ? spans.endNs(k, ns) : ns;
-    if (ns - endNs > LINGER_NS) return null;
-    // The loop's own callbacks come and go between the requests: only a request lingers.
-    if (spans.state(k) === wire.RUNNING && (!isOver || spans.who(k))) {
-      const request = spans.who(k);
-      const { what, place } = wire.readInfo(text(spans.info(k)));
-      return { label: place || what, request, lengthNs: endNs - sinceNs, isOver };
+function readLoop(moment, spans, i, text, latestNs) {
+  moment.isKnown = spans.state(i) !== wire.LOST;
+  if (spans.state(i) === wire.RUNNING) moment.running = runOf(spans, i, text, latestNs);
+  for (let k = i - 1; k >= Math.max(i - LOOK_BACK, 0) && moment.before.length < RUNS_BEFORE; k -= 1) {
+    // The loop's own callbacks come and go between the requests.
+    if (spans.state(k) === wire.RUNNING && spans.who(k)) {
+      moment.before.push(runOf(spans, k, text, latestNs));
     }
   }
-  return null;
 }
 
-/** What it waits for, without the place; a due span that has no reason inherits the wait's. */
-function reasonOf(lane, i, text) {
-  let info = text(lane.spans.info(i));
-  if (!info && i > 0 && lane.spans.state(i) === wire.DUE) info = text(lane.spans.info(i - 1));
-  return wire.readInfo(info).what || "short wait";
+/** @returns {Run} */
+function runOf(spans, i, text, latestNs) {
+  const { what, place: at } = wire.readInfo(text(spans.info(i)));
+  return {
+    what, place: at, request: spans.who(i), sinceNs: spans.startNs(i), untilNs: spans.endNs(i, latestNs),
+  };
 }
 
 function bySince(one, other) {
   return one.sinceNs - other.sinceNs || one.lane.id - other.lane.id;
+}
+
+/** Not in line yet, so the order is ours: the app's own tasks last. */
+function requestsFirst(one, other) {
+  return Number(!one.lane.request) - Number(!other.lane.request) || bySince(one, other);
+}
+
+/** The next to go on first; who has no known end, by age. */
+function byEnd(one, other) {
+  if (one.untilNs === other.untilNs) return bySince(one, other);
+  return one.untilNs - other.untilNs;
+}
+
+/** For a group's place among the others. */
+export function inOrder(one, other) {
+  if (one.isTasks !== other.isTasks) return one.isTasks ? 1 : -1;
+  return LAST.indexOf(one.reason) - LAST.indexOf(other.reason) || (one.reason < other.reason ? -1 : 1);
 }

@@ -1,26 +1,27 @@
 // @ts-check
 
-// The loop, drawn as four boxes: at the door → ready → running → waiting. Draws one Moment; elements
-// are made once and used again.
+// The loop, drawn: at the door → due → ready → running → waiting. Decides who is seen in which box and
+// in which form; the marks themselves are Beings. Shows one Moment.
 
-import { formatCount, formatDuration, formatLane } from "../format.js";
-import { DUE, STATES, TASK_LANE } from "../wire.js";
+import { countOf, formatCount, formatDuration } from "../format.js";
+import { inOrder } from "../model/moment.js";
+import { Beings, tint } from "./beings.js";
 import { make, part, resizeChildren, setText } from "./parts.js";
 
-const MAX_DOTS = 40;
+const MAX_DOTS = 60;
+/** A few of a group are named by number, more become dots. */
+const MAX_CHIPS = 8;
+/** A reason that nobody waits for any more stays for a moment: short waits would make it flicker. */
+const LINGER_MS = 700;
+/** anyio's pool has forty; drawn only when the wire tells how many are out. */
+const MAX_TOKENS = 64;
 
 export class BoxesView {
-  #door;
-  #ready;
-  #slot;
-  #slotTitle;
-  #slotLabel;
-  #slotTime;
-  #groups;
-  #counts;
-  #when;
-  #signal;
-  #onSelect;
+  #parts;
+  #boxes;
+  #beings = new Beings();
+  /** @type {Map<string, {row: HTMLElement, seenMs: number, group: {reason: string, isTasks: boolean}}>} */
+  #groups = new Map();
 
   /**
    * @param {ParentNode} root
@@ -28,111 +29,190 @@ export class BoxesView {
    * @param {AbortSignal} signal
    */
   constructor(root, onSelect, signal) {
-    this.#door = part(root, "door");
-    this.#ready = part(root, "ready");
-    this.#slot = part(root, "slot");
-    this.#slotTitle = part(root, "slot-title");
-    this.#slotLabel = part(root, "slot-label");
-    this.#slotTime = part(root, "slot-time");
-    this.#groups = part(root, "waiting-groups");
-    this.#when = part(root, "boxes-when");
-    this.#signal = signal;
-    this.#onSelect = onSelect;
-    this.#counts = Object.fromEntries(
-      ["door", "ready", "waiting"].map((name) => [name, part(root, `count-${name}`)]),
+    const names = [
+      "door", "door-more", "due", "due-more", "ready", "ready-more", "slot", "slot-title", "slot-label",
+      "slot-time", "slot-before", "waiting-groups", "boxes-when", "count-door", "count-due", "count-ready",
+      "count-waiting", "slot-tint",
+    ];
+    this.#parts = Object.fromEntries(names.map((name) => [name, part(root, name)]));
+    this.#boxes = part(root, "boxes");
+    this.#boxes.addEventListener(
+      "click",
+      (event) => {
+        const mark = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("[data-lane]"));
+        if (mark) onSelect(Number(mark.dataset.lane));
+      },
+      { signal },
     );
-    for (const list of [this.#door, this.#ready]) {
-      list.addEventListener("click", (event) => this.#click(event), { signal });
-    }
   }
 
   /**
    * @param {import("../model/moment.js").Moment} moment
-   * @param {{stallNs: number, when: string, nameOf: (request: number) => string}} at
+   * @param {object} at
+   * @param {number} at.nowMs
+   * @param {boolean} at.isLive
+   * @param {number} at.stallNs
+   * @param {string} at.when
+   * @param {(request: number) => string} at.nameOf
+   * @param {number} at.unseen requests at the door that nobody announced
+   * @param {import("../wire.js").Tokens | null} at.tokens worker threads, when the wire tells
    */
   show(moment, at) {
-    setText(this.#when, at.when);
-    setText(this.#counts.door, formatCount(moment.door.length));
-    setText(this.#counts.ready, formatCount(moment.ready.length));
-    setText(this.#counts.waiting, formatCount(moment.waitingCount));
-    showChips(this.#door, moment.door);
-    showChips(this.#ready, moment.ready);
-    this.#showSlot(moment.running, at);
-    this.#showWaiting(moment.waiting);
+    const parts = this.#parts;
+    setText(parts["boxes-when"], at.when);
+    setText(parts["count-door"], formatCount(moment.door.length + at.unseen));
+    setText(parts["count-due"], formatCount(moment.due.length));
+    setText(parts["count-ready"], formatCount(moment.ready.length));
+    setText(parts["count-waiting"], formatCount(moment.waitingCount));
+    this.#showSlot(moment, at);
+    this.#beings.show([
+      ...this.#queue("door", moment.door, moment.ns, at.unseen),
+      ...this.#queue("due", moment.due, moment.ns),
+      ...this.#queue("ready", moment.ready, moment.ns),
+      ...this.#waiting(moment, at),
+    ]);
+    this.#showTokens(moment, at);
   }
 
-  #showSlot(running, at) {
-    const isBlocked = running !== null && !running.isOver && running.lengthNs >= at.stallNs;
-    this.#slot.dataset.slot = isBlocked ? "blocked" : running ? "running" : "idle";
-    if (!running) {
-      setText(this.#slotTitle, "Nobody");
-      setText(this.#slotLabel, "the loop waits for something to do");
-      setText(this.#slotTime, "");
-      return;
-    }
-    setText(this.#slotTitle, at.nameOf(running.request) || running.label);
-    setText(this.#slotLabel, running.request ? running.label : "");
-    setText(this.#slotTime, formatDuration(running.lengthNs));
+  /** By name when they fit, else by number; of a crowd the first by name and the others as dots. */
+  #queue(name, beings, ns, unseen = 0) {
+    const box = this.#parts[name];
+    const room = roomIn(box);
+    const isCrowd = beings.length > room.rows * room.columns;
+    const rows = beings.length <= room.rows ? beings.length : isCrowd ? Math.min(1, room.rows - 1) : 0;
+    const others = isCrowd ? Math.min(beings.length - rows, room.dots(rows)) : beings.length - rows;
+    const hidden = beings.length - rows - others;
+    const more = hidden ? `+${formatCount(hidden)}` : "";
+    setText(this.#parts[`${name}-more`], unseen ? `${formatCount(unseen)} that the loop has not seen` : more);
+    box.toggleAttribute("data-unseen", unseen > 0);
+    return beings.slice(0, rows + others).map((being, i) => ({
+      box,
+      being,
+      form: i < rows ? "row" : isCrowd ? "dot" : "chip",
+      note: formatDuration(ns - being.sinceNs),
+    }));
   }
 
-  #showWaiting(groups) {
-    resizeChildren(this.#groups, groups.length, makeGroup);
-    groups.forEach((group, i) => {
-      const [name, dots, note] = this.#groups.children[i].children;
-      setText(name, group.reason);
-      const shown = Math.min(group.lanes.length, MAX_DOTS);
-      resizeChildren(dots, shown, () => make("i", "dot"));
-      for (let k = 0; k < shown; k += 1) {
-        const state = STATES[k < group.due ? DUE : group.state];
-        const dot = /** @type {HTMLElement} */ (dots.children[k]);
-        if (dot.dataset.state !== state) dot.dataset.state = state;
-        dot.classList.toggle("dot-other", group.lanes[k].kind === TASK_LANE);
+  #waiting(moment, at) {
+    const seats = [];
+    const known = new Set();
+    for (const group of moment.waiting) {
+      const row = this.#groupRow(group, at.nowMs);
+      known.add(keyOf(group));
+      const [head, dots, note] = row.children;
+      setText(head.children[0], group.reason);
+      setText(head.children[1], formatCount(group.beings.length));
+      setText(note, noteOf(group, moment.ns));
+      const isPool = group.reason === "worker thread" && at.tokens?.total;
+      const form = group.beings.length <= MAX_CHIPS && !isPool ? "chip" : "dot";
+      for (const being of group.beings.slice(0, MAX_DOTS)) {
+        const lengthNs = being.untilNs - being.sinceNs;
+        const left = Number.isFinite(lengthNs) ? Math.max(being.untilNs - moment.ns, 0) / lengthNs : undefined;
+        seats.push({ box: /** @type {HTMLElement} */ (dots), being, form: being.lane.request ? form : "dot", left });
       }
-      setText(note, noteOf(group));
+    }
+    if (at.tokens?.total) known.add("worker thread");
+    this.#forgetGroups(known, at);
+    return seats;
+  }
+
+  #groupRow(group, nowMs) {
+    const key = keyOf(group);
+    const known = this.#groups.get(key);
+    if (known) {
+      known.seenMs = nowMs;
+      return known.row;
+    }
+    const row = make("li", "group", make("p", "", make("b", ""), make("span", "")), make("span", "dots"), make("small", ""));
+    row.toggleAttribute("data-tasks", group.isTasks);
+    /** @type {HTMLElement} */ (row.children[1]).dataset.group = key;
+    const after = [...this.#groups.values()].filter((other) => inOrder(other.group, group) > 0);
+    after.sort((one, other) => inOrder(one.group, other.group));
+    this.#parts["waiting-groups"].insertBefore(row, after[0]?.row ?? null);
+    this.#groups.set(key, { row, seenMs: nowMs, group: { reason: group.reason, isTasks: group.isTasks } });
+    return row;
+  }
+
+  #forgetGroups(known, { nowMs, isLive }) {
+    for (const [key, { row, seenMs }] of this.#groups) {
+      row.toggleAttribute("data-empty", !known.has(key));
+      if (known.has(key)) continue;
+      setText(row.children[0].children[1], "0");
+      setText(row.children[2], "");
+      if (isLive && nowMs - seenMs < LINGER_MS) continue;
+      row.remove();
+      this.#groups.delete(key);
+    }
+  }
+
+  /** The pool as it is: who has a token stands in it, and what is free is an empty place. */
+  #showTokens(moment, { tokens, nowMs }) {
+    if (!tokens || !tokens.total) return;
+    const row = this.#groupRow({ reason: "worker thread", isTasks: false }, nowMs);
+    row.removeAttribute("data-empty");
+    setText(row.children[0].children[0], "worker thread");
+    setText(row.children[0].children[1], `${tokens.borrowed} of ${tokens.total}`);
+    if (!moment.waiting.some(({ reason }) => reason === "worker thread")) setText(row.children[2], "");
+    const dots = row.children[1];
+    const marks = dots.querySelectorAll(".being").length;
+    const places = [...dots.querySelectorAll(".token")];
+    const wanted = Math.max(Math.min(tokens.total, MAX_TOKENS) - marks, 0);
+    while (places.length > wanted) places.pop()?.remove();
+    while (places.length < wanted) places.push(dots.appendChild(make("i", "token")));
+    // Taken by somebody who is no request of this loop.
+    places.forEach((place, k) => place.toggleAttribute("data-out", k < tokens.borrowed - marks));
+  }
+
+  #showSlot(moment, at) {
+    const { slot, "slot-title": title, "slot-label": label, "slot-time": time, "slot-before": before } = this.#parts;
+    const { running } = moment;
+    const lengthNs = running ? moment.ns - running.sinceNs : 0;
+    const isBlocked = running !== null && lengthNs >= at.stallNs;
+    slot.dataset.slot = isBlocked ? "blocked" : running ? "running" : "idle";
+    tint(this.#parts["slot-tint"], running?.request ?? 0);
+    setText(title, running ? at.nameOf(running.request) || running.what || "a callback" : "Nobody");
+    setText(label, running ? running.place || (running.request ? running.what : "a callback of the loop") : "the loop sleeps until something happens");
+    setText(time, running ? formatDuration(lengthNs) : "");
+    resizeChildren(before, moment.before.length, makeRun);
+    moment.before.forEach((run, i) => {
+      const [dot, name, length] = before.children[i].children;
+      tint(/** @type {HTMLElement} */ (dot), run.request);
+      setText(name, at.nameOf(run.request) || `#${run.request}`);
+      setText(length, formatDuration(run.untilNs - run.sinceNs));
     });
   }
+}
 
-  #click(event) {
-    const chip = /** @type {HTMLElement} */ (event.target).closest("[data-lane]");
-    if (chip) this.#onSelect(Number(/** @type {HTMLElement} */ (chip).dataset.lane));
+/** The sheet's own sizes tell how many fit: they stay in the sheet. */
+function roomIn(box) {
+  const style = getComputedStyle(box);
+  const px = (name) => Number.parseFloat(style.getPropertyValue(name));
+  const gapPx = Number.parseFloat(style.rowGap);
+  const fit = (lengthPx, onePx) => Math.max(Math.floor((lengthPx + gapPx) / (onePx + gapPx)), 1);
+  const { clientWidth: widthPx, clientHeight: heightPx } = box;
+  const rowPx = px("--chip-row");
+  return {
+    columns: fit(widthPx, px("--chip")),
+    rows: fit(heightPx, rowPx),
+    dots: (rows) =>
+      fit(widthPx, px("--dot")) * fit(heightPx - rows * (rowPx + gapPx), px("--dot")),
+  };
+}
+
+function makeRun() {
+  return make("li", "", make("i", "tint"), make("span", ""), make("small", ""));
+}
+
+function keyOf({ reason, isTasks }) {
+  return isTasks ? `${reason} of tasks` : reason;
+}
+
+function noteOf({ beings, state }, ns) {
+  const first = beings[0];
+  const more = beings.length > MAX_DOTS ? `, ${countOf(beings.length - MAX_DOTS, "more", "more")} not drawn` : "";
+  if (first && Number.isFinite(first.untilNs) && first.untilNs > ns) {
+    return `${beings.length > 1 ? "next" : "goes on"} in ${formatDuration(first.untilNs - ns)}${more}`;
   }
-}
-
-/** As many chips as the box has room for; the rest as a number. */
-function showChips(list, places) {
-  const room = roomFor(list);
-  const fits = places.length <= room;
-  const shown = fits ? places.length : Math.max(room - 1, 0);
-  resizeChildren(list, shown + (fits ? 0 : 1), () => make("button", "chip"));
-  places.slice(0, shown).forEach(({ lane }, i) => {
-    const chip = /** @type {HTMLElement} */ (list.children[i]);
-    setText(chip, lane.request ? `#${lane.request}` : lane.label);
-    chip.dataset.lane = String(lane.id);
-    chip.title = formatLane(lane.request, lane.label);
-    delete chip.dataset.more;
-  });
-  if (fits) return;
-  const more = /** @type {HTMLElement} */ (list.children[shown]);
-  setText(more, `+${formatCount(places.length - shown)}`);
-  delete more.dataset.lane;
-  more.title = "";
-  more.dataset.more = "";
-}
-
-/** The grid's own columns tell how many fit: sizes stay in the style sheet. */
-function roomFor(list) {
-  const style = getComputedStyle(list);
-  const columns = style.gridTemplateColumns.split(" ").length;
-  const rowPx = Number.parseFloat(style.gridAutoRows) + Number.parseFloat(style.rowGap);
-  return Math.max(columns * Math.floor((list.clientHeight + 6) / rowPx), 1) || 1;
-}
-
-function makeGroup() {
-  return make("li", "group", make("b", ""), make("span", "dots"), make("small", ""));
-}
-
-function noteOf({ due, lanes }) {
-  const more = lanes.length > MAX_DOTS ? `${formatCount(lanes.length)} in all. ` : "";
-  if (due) return `${more}${due === 1 ? "1 is" : `${due} are`} due: the loop has not looked`;
-  return more.trim();
+  const oldest = Math.min(...beings.map((being) => being.sinceNs));
+  return beings.length && state ? `for ${formatDuration(ns - oldest)}${more}` : "";
 }

@@ -1,15 +1,13 @@
 // @ts-check
 
-// The verdict: the stall that is on, or the last one, in one sentence; and its line of code, when we
-// have it. Says each stall once to screen readers.
+// The verdict: the stall that is on, else what the rules found, else the last stall. Says each stall once
+// to screen readers. What to write instead, and the other findings, stand in checks.js.
 
-import { countOf, fileName, formatMs, formatPlace } from "../format.js";
-import { codeBlock } from "./code.js";
+import { countOf, formatMs, formatPlace } from "../format.js";
+import { ChecksView } from "./checks.js";
 import { make, part, setText } from "./parts.js";
 
-/** What others send stands at the door unseen: only a sender can tell when it was sent. */
-const OTHERS_UNSEEN =
-  "None of the requests that the loop knew of had to wait. Those that others send meanwhile cannot be seen at the door.";
+const NOBODY_WAITED = "No request had to wait for it.";
 
 /**
  * @param {import("../wire.js").Stall} stall
@@ -20,7 +18,7 @@ export function verdictOf(stall) {
   const length = formatMs(stall.duration_ms);
   const title = stall.over ? `${place} held the loop for ${length}` : `${place} holds the loop`;
   const { count, delay_ms: delayMs } = stall.victims;
-  if (!count) return { title, body: [stall.over ? OTHERS_UNSEEN : "Nobody else can run."] };
+  if (!count) return { title, body: [stall.over ? NOBODY_WAITED : "Nobody else can run."] };
   const body = [
     stall.over ? "It delayed " : "It delays ",
     { strong: countOf(count, "request") },
@@ -33,16 +31,31 @@ export function verdictOf(stall) {
   return { title, body };
 }
 
+/**
+ * What the panel is about: a stall that is on, what the rules find now, or the last stall.
+ * @param {import("../model/history.js").History} history
+ * @returns {{stall: import("../wire.js").Stall | null, finding: import("../wire.js").Finding | null}}
+ */
+export function subjectOf(history) {
+  const { lastStall: last, diagnosis } = history;
+  const findings = diagnosis?.findings ?? [];
+  const first = findings.find((each) => each.id === diagnosis?.verdict.finding) ?? null;
+  const isOn = last && !last.over;
+  if (!isOn && first && !first.stall) return { stall: null, finding: first };
+  const stall = isOn || !first ? last : history.stalls.get(first.stall) ?? last;
+  const finding = findings.find((each) => stall && each.stall === stall.id) ?? null;
+  return { stall, finding };
+}
+
 export class FindingsView {
   #root;
   #title;
   #body;
-  #code;
   #jump;
   #earlier;
   #live;
+  #checks;
   #key = "";
-  #codeKey = "";
   #said = new Set();
   #stall = null;
 
@@ -55,64 +68,46 @@ export class FindingsView {
     this.#root = part(root, "findings");
     this.#title = part(root, "finding-title");
     this.#body = part(root, "finding-body");
-    this.#code = part(root, "finding-code");
     this.#jump = part(root, "finding-jump");
     this.#earlier = part(root, "finding-earlier");
     this.#live = part(root, "announcer");
+    this.#checks = new ChecksView(root);
     this.#jump.addEventListener("click", () => this.#stall && onJump(this.#stall), { signal });
   }
 
   /**
    * @param {import("../model/history.js").History} history
-   * @param {readonly import("./triggers.js").Scenario[]} scenarios
    */
-  show(history, scenarios) {
-    const stall = history.lastStall;
+  show(history) {
+    const { stall, finding } = subjectOf(history);
+    this.#checks.show(history.diagnosis, finding);
     this.#stall = stall;
-    const key = stall ? `${JSON.stringify(stall)} ${history.stalls.size}` : "calm";
+    const key = `${JSON.stringify(stall)} ${finding?.sentence} ${history.stalls.size}`;
     if (key === this.#key) return;
     this.#key = key;
-    this.#root.dataset.finding = stall ? (stall.over ? "over" : "blocked") : "calm";
+    this.#root.dataset.finding = stall ? (stall.over ? "over" : "blocked") : finding ? "found" : "calm";
     this.#jump.hidden = !stall;
-    if (!stall) {
-      setText(this.#title, "Nothing holds the loop");
-      setText(this.#body, "When one step keeps everybody waiting, its line shows here.");
+    if (stall) this.#showStall(stall, history.stalls.size - 1);
+    else {
+      setText(this.#title, finding?.title ?? "Nothing holds the loop");
+      setText(this.#body, finding?.sentence ?? "When one step keeps everybody waiting, its line shows here.");
       setText(this.#earlier, "");
-    } else {
-      const { title, body } = verdictOf(stall);
-      setText(this.#title, title);
-      const words = body.map((x) => (typeof x === "string" ? x : make("strong", "", x.strong)));
-      this.#body.replaceChildren(...words);
-      const others = history.stalls.size - 1;
-      setText(this.#earlier, others ? `${countOf(others, "earlier stall")}` : "");
-      this.#announce(stall, title);
+      if (finding) this.#announce(`finding ${finding.id}`, finding.sentence);
     }
-    this.#showCode(stall, scenarios);
   }
 
-  #announce(stall, title) {
-    const key = `${stall.id} ${stall.over}`;
-    if (this.#said.has(key) || (!stall.over && !stall.culprit)) return;
+  #showStall(stall, others) {
+    const { title, body } = verdictOf(stall);
+    setText(this.#title, title);
+    const words = body.map((x) => (typeof x === "string" ? x : make("strong", "", x.strong)));
+    this.#body.replaceChildren(...words);
+    setText(this.#earlier, others ? `${countOf(others, "earlier stall")}` : "");
+    if (stall.over || stall.culprit) this.#announce(`${stall.id} ${stall.over}`, title);
+  }
+
+  #announce(key, sentence) {
+    if (this.#said.has(key)) return;
     this.#said.add(key);
-    this.#live.textContent = title;
+    this.#live.textContent = sentence;
   }
-
-  #showCode(stall, scenarios) {
-    const source = stall?.culprit ? sourceAround(stall.culprit, scenarios) : null;
-    const key = source ? `${source.file}:${stall.culprit.line}` : "";
-    if (key === this.#codeKey) return;
-    this.#codeKey = key;
-    this.#code.replaceChildren();
-    if (source) this.#code.append(codeBlock(source.code, source.line, stall.culprit.line));
-  }
-}
-
-/** The scenario's source that holds the culprit's line. */
-function sourceAround(culprit, scenarios) {
-  for (const { source } of scenarios) {
-    const end = source.line + source.code.trimEnd().split("\n").length - 1;
-    const isThere = culprit.line >= source.line && culprit.line <= end;
-    if (isThere && fileName(source.file) === fileName(culprit.file)) return source;
-  }
-  return null;
 }

@@ -5,11 +5,15 @@
 
 import { formatDuration, formatLane } from "../format.js";
 import { momentAt } from "../model/moment.js";
+import { changeInWords, stateInWords } from "../model/phase.js";
 import { BoxesView } from "./boxes.js";
-import { FindingsView } from "./findings.js";
+import { CodePane, subjectAt } from "./code-pane.js";
+import { FindingsView, subjectOf } from "./findings.js";
 import { part, setText } from "./parts.js";
 import { RequestsView } from "./requests.js";
-import { StatusView, lampOf, sentencesOf, worstLoop } from "./status.js";
+import { StallView } from "./stall.js";
+import { StatusView, lampOf, sentencesOf } from "./status.js";
+import { ThresholdView } from "./threshold.js";
 
 const REFRESH_MS = 66;
 
@@ -20,6 +24,10 @@ export class Panels {
   #boxes;
   #findings;
   #requests;
+  #code;
+  #stall;
+  #threshold;
+  #refusal = "";
   #shownMs = -Infinity;
   #shownState = "";
   #parts;
@@ -29,7 +37,11 @@ export class Panels {
    * @param {object} stage
    * @param {import("../model/history.js").History} stage.history
    * @param {import("../view/viewport.js").Viewport} stage.viewport
+   * @param {import("../view/choice.js").Choice} stage.choice
    * @param {import("./timeline.js").TimelineView} stage.timeline
+   * @param {import("../view/playback.js").Playback} stage.playback
+   * @param {import("./transport.js").TransportView} stage.transport
+   * @param {import("./loops.js").LoopChoice} stage.loops
    * @param {import("../stream.js").Stream} stage.stream
    * @param {import("./triggers.js").TriggersView} stage.triggers
    * @param {ReturnType<typeof import("../input/actions.js").makeActions>} stage.actions
@@ -46,38 +58,52 @@ export class Panels {
       (stall) => {
         const endNs = stall.start_ns + stall.duration_ms * 1e6;
         const airNs = stall.duration_ms * 0.35e6;
-        actions.showStretch(stall.start_ns - airNs, endNs + airNs);
+        // Near its end: there everybody who has to wait has come.
+        actions.showStretch(stall.start_ns - airNs, endNs + airNs, endNs - airNs * 0.05);
       },
       signal,
     );
+    this.#code = new CodePane(root, () => viewport.touch(), signal);
     this.#requests = new RequestsView(root, actions.selectRequest, signal);
+    this.#stall = new StallView(root, signal);
+    this.#threshold = new ThresholdView(root, (sentence) => (this.#refusal = sentence), signal);
     this.#parts = Object.fromEntries(
-      ["hold", "range", "tasks", "selection", "announcer", "empty-range"].map((name) => [name, part(root, name)]),
+      ["hold", "selection", "announcer", "empty-range"].map((name) => [name, part(root, name)]),
     );
   }
 
   /**
    * @param {number} nowMs
    * @param {number} latestNs
-   * @param {"connecting" | "live" | "paused" | "lost"} state
+   * @param {"connecting" | "live" | "paused" | "behind" | "lost"} state
    * @param {string} failure what broke last, in words
    */
   show(nowMs, latestNs, state, failure) {
-    const { history, viewport, stream, triggers, timeline } = this.#stage;
+    const { history, viewport, stream, triggers, timeline, loops } = this.#stage;
     if (nowMs - this.#shownMs < REFRESH_MS && state === this.#shownState) return;
     this.#shownMs = nowMs;
     this.#shownState = state;
-    const loop = worstLoop(history.loops);
+    const loop = loops.of(history.loops);
+    loops.show(history.loops);
     const run = loop?.state === "blocked" ? loop.running : null;
     const grownMs = run ? Math.max((latestNs - run.since_ns) / 1e6, loop?.blocked_ms ?? 0) : 0;
     const blockedMs = grownMs || (loop?.blocked_ms ?? 0);
-    this.#status.showLamp(lampOf(state, loop, blockedMs), history.loops.length);
-    this.#status.showSentences(sentencesOf(history, stream, failure));
-    this.#findings.show(history, triggers.scenarios);
-    this.#status.showNumbers(loop, this.#showBoxes(latestNs, loop));
+    const moment = this.#showBoxes(nowMs, latestNs, loop);
+    this.#status.showLamp(lampOf(state, loop, blockedMs, this.#heldWords(moment, latestNs)), history.loops.length);
+    this.#status.showSentences(sentencesOf(history, stream, failure || this.#refusal));
+    this.#findings.show(history);
+    this.#stall.show(subjectOf(history).stall, nowMs);
+    this.#threshold.show(history.stallNs);
+    const told = viewport.isLive
+      ? loop && { busy: loop.utilisation, lag: loop.lag_ms }
+      : history.metrics.of(loop?.id ?? -1)?.toldAt(moment.ns) ?? null;
+    this.#status.showNumbers(loop, moment, told);
     const selected = timeline.selected();
-    this.#requests.show(history, nowMs, selected?.lane.request ?? null);
-    this.#showBar(state, viewport, timeline);
+    const subject = subjectAt({ history, moment, selected: selected?.lane ?? null, isLive: viewport.isLive });
+    this.#code.show(subject, triggers.scenarios);
+    const { ns } = moment;
+    this.#requests.show(history, { nowMs, ns, isLive: viewport.isLive, selected: selected?.lane.request ?? null });
+    this.#showSelection(state, timeline);
     const isFirst = history.counts.requests === 0;
     this.#root.dataset.rows = timeline.hasRows ? "some" : isFirst ? "never" : "none";
     const wide = formatDuration(viewport.rangeNs).replace(/\.0+(?=\D)/, "");
@@ -89,40 +115,61 @@ export class Panels {
     if (words) setText(this.#parts.announcer, sentenceOf(words));
   }
 
-  /** Held, the boxes show the moment under the pointer, else the right edge of the picture. */
-  #showBoxes(latestNs, loop) {
-    const { history, viewport, timeline } = this.#stage;
-    const shownNs = viewport.shownNs(latestNs);
-    const { pointer, isLive } = viewport;
-    const isPointed = !isLive && pointer && pointer.xPx > timeline.scale.leftPx;
-    const ns = isPointed ? Math.min(timeline.scale.toNs(pointer.xPx), shownNs) : shownNs;
-    const ago = latestNs - ns;
-    const when = isLive ? "now" : `${formatDuration(ago)} ago`;
-    const moment = momentAt(history.lanes, (i) => history.text(i), loop?.id ?? -1, ns);
+  /** The loop at the playhead: boxes, phase, and what the status line says of it. */
+  #showBoxes(nowMs, latestNs, loop) {
+    const { history, viewport, choice, playback, transport } = this.#stage;
+    const ns = playback.atNs(latestNs);
+    const { isLive } = viewport;
+    const text = (i) => history.text(i);
+    const id = loop?.id ?? -1;
+    const moment = momentAt(history.lanes, text, id, ns, latestNs, choice.showsTasks);
     const nameOf = (request) => {
       const lane = request ? history.lanes.ofRequest(request) : null;
       return lane ? formatLane(request, lane.label) : "";
     };
-    this.#boxes.show(moment, { stallNs: history.stallNs, when, nameOf });
+    this.#boxes.show(moment, {
+      nowMs,
+      isLive,
+      stallNs: history.stallNs,
+      when: isLive ? "now" : `${formatDuration(latestNs - ns)} ago`,
+      nameOf,
+      unseen: isLive ? loop?.door ?? 0 : 0,
+      tokens: isLive ? loop?.tokens ?? null : null,
+    });
+    const isBlocked = moment.running !== null && ns - moment.running.sinceNs >= history.stallNs;
+    const sentence = isLive
+      ? stateInWords(moment, history.stallNs)
+      : changeInWords(history.lanes, text, moment, id, history.stallNs, choice.showsTasks);
+    transport.showPhase(sentence, { nowMs, isLive, tone: isBlocked ? "blocked" : isLive ? "live" : "held" });
+    transport.showKeys(playback);
     return moment;
   }
 
-  #showBar(state, viewport, timeline) {
-    const { hold, range, tasks, selection } = this.#parts;
-    const isHeld = state === "paused";
-    setText(hold, isHeld ? "Back to live" : "Pause");
-    const width = formatDuration(viewport.rangeNs).replace(/\.0+(?=\D)/, "");
-    setText(range, viewport.isLive ? `last ${width}` : `${width} wide`);
-    const hidden = timeline.hiddenTasks;
-    tasks.hidden = !hidden && !viewport.showsTasks;
-    setText(tasks, viewport.showsTasks ? "hide tasks" : `+${hidden} ${hidden === 1 ? "task" : "tasks"}`);
-    tasks.setAttribute("aria-pressed", String(viewport.showsTasks));
+  #heldWords(moment, latestNs) {
+    const { playback, history } = this.#stage;
+    const word = playback.isPlaying ? `Slow motion 1/${playback.slowness}` : "Paused";
+    return { word, detail: atInWords(moment, latestNs, history.stallNs) };
+  }
+
+  #showSelection(state, timeline) {
+    const { hold, selection } = this.#parts;
+    setText(hold, state === "paused" ? "Back to live" : "Pause");
     const words = timeline.words();
     setText(selection, words ? sentenceOf(words) : "");
     this.#root.dataset.selection = words ? "some" : "none";
   }
 }
 
-function sentenceOf({ name, words, info, length }) {
-  return `${name}, ${length}: ${words}${info ? `  ·  ${info}` : ""}`;
+function sentenceOf({ name, words, info, length, why }) {
+  return [`${name}, ${length}: ${words}`, info, why].filter(Boolean).join("  ·  ");
+}
+
+/** For the lamp of a held picture: when it is, and what the loop did then. */
+function atInWords(moment, latestNs, stallNs) {
+  const ago = `${formatDuration(Math.max(latestNs - moment.ns, 0))} ago`;
+  const { running, ns, isKnown } = moment;
+  if (!isKnown) return ago;
+  if (!running) return `${ago}: idle`;
+  const lengthNs = ns - running.sinceNs;
+  return lengthNs >= stallNs ? `${ago}: blocked for ${formatDuration(lengthNs)}` : `${ago}: running`;
 }

@@ -30,6 +30,12 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Text in which `backticks` mark code. */
+export function setMarked(element, text) {
+  const pieces = text.split("`").map((piece, i) => (i % 2 ? make("code", "", piece) : piece));
+  element.replaceChildren(...pieces);
+}
+
 /** Give a parent exactly this many children, made or removed at the end. */
 export function resizeChildren(parent, count, makeChild) {
   while (parent.childElementCount > count) parent.lastElementChild.remove();

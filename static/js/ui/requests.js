@@ -1,24 +1,28 @@
 // @ts-check
 
-// The table of finished requests, newest first: the last MAX_ROWS of them. New rows go on top; while
-// the pointer or the focus is in the table, it holds still.
+// The table of requests at the playhead: those under way on top, then the finished ones, newest first
+// or sorted; and the same by route. While the pointer or the focus is in it, its order holds still.
 
-import { countOf, formatCount, formatTotalMs } from "../format.js";
-import { shares, splitInWords } from "../model/requests.js";
-import { make, part, setText } from "./parts.js";
+import { countOf, formatCount, formatPlace, formatTotalMs } from "../format.js";
+import { culpritOf, filtered, requestsAt, routesOf, shares, sorted, splitInWords } from "../model/requests.js";
+import { tint } from "./beings.js";
+import { make, part, resizeChildren, setText } from "./parts.js";
 
 export const MAX_ROWS = 100;
 const REFRESH_MS = 200;
 
 export class RequestsView {
-  #body;
-  #box;
-  #counts;
-  #shown = 0;
+  #parts;
   #shownMs = -Infinity;
-  #requests = null;
   #isHeld = false;
-  #onSelect;
+  #isByRoute = false;
+  #filter = "";
+  /** @type {{key: import("../model/requests.js").SortKey, isDown: boolean}} */
+  #sort = { key: "newest", isDown: true };
+  /** @type {number[]} ids in the order of the rows */
+  #order = [];
+  #isStale = true;
+  #key = "";
 
   /**
    * @param {ParentNode} root
@@ -26,93 +30,205 @@ export class RequestsView {
    * @param {AbortSignal} signal
    */
   constructor(root, onSelect, signal) {
-    this.#body = part(root, "request-rows");
-    this.#box = part(root, "requests");
-    this.#counts = part(root, "request-counts");
-    this.#onSelect = onSelect;
+    const names = [
+      "requests", "request-rows", "route-rows", "request-counts", "request-words", "request-filter", "by-route",
+      "request-table", "route-table",
+    ];
+    this.#parts = Object.fromEntries(names.map((name) => [name, part(root, name)]));
+    const { requests, "request-filter": filter, "by-route": byRoute, "request-table": table, "route-rows": routes } =
+      this.#parts;
     const hold = (isHeld) => () => (this.#isHeld = isHeld);
-    this.#box.addEventListener("pointerenter", hold(true), { signal });
-    this.#box.addEventListener("pointerleave", hold(false), { signal });
-    this.#body.addEventListener("click", (event) => this.#choose(event), { signal });
+    requests.addEventListener("pointerenter", hold(true), { signal });
+    requests.addEventListener("pointerleave", hold(false), { signal });
+    table.addEventListener(
+      "click",
+      (event) => {
+        const target = /** @type {HTMLElement} */ (event.target);
+        const head = /** @type {HTMLElement | null} */ (target.closest("[data-sort]"));
+        const row = /** @type {HTMLElement | null} */ (target.closest("[data-request]"));
+        if (head) this.#sortBy(/** @type {any} */ (head.dataset.sort));
+        else if (row) onSelect(Number(row.dataset.request));
+      },
+      { signal },
+    );
+    filter.addEventListener("input", () => this.#setFilter(/** @type {HTMLInputElement} */ (filter).value), { signal });
+    byRoute.addEventListener("click", () => this.#setByRoute(!this.#isByRoute), { signal });
+    routes.addEventListener("click", (event) => this.#chooseRoute(event), { signal });
   }
 
   /**
    * @param {import("../model/history.js").History} history
-   * @param {number} nowMs
-   * @param {number | null} selected id of a request
+   * @param {{nowMs: number, ns: number, isLive: boolean, selected: number | null}} at selected: id of a request
    */
-  show(history, nowMs, selected) {
+  show(history, { nowMs, ns, isLive, selected }) {
     const { requests, finished, open } = history.counts;
-    const text = `${countOf(requests, "request")} · ${formatCount(finished)} finished · ${formatCount(open)} open`;
-    setText(this.#counts, text);
-    const isOther = history.requests !== this.#requests;
-    if (isOther) {
-      this.#requests = history.requests;
-      this.#shown = 0;
-      this.#body.replaceChildren();
+    const counts = `${countOf(requests, "request")} · ${formatCount(finished)} finished · ${formatCount(open)} open`;
+    setText(this.#parts["request-counts"], counts);
+    const key = isLive ? "live" : `${ns}`;
+    if (!this.#isStale && (key === this.#key ? nowMs - this.#shownMs < REFRESH_MS : false)) {
+      this.#mark(selected);
+      return;
     }
-    const fresh = history.requests.added - this.#shown;
-    const isDue = nowMs - this.#shownMs > REFRESH_MS && !this.#isHeld;
-    if (fresh > 0 && (isOther || isDue)) {
-      this.#shownMs = nowMs;
-      this.#shown = history.requests.added;
-      this.#addRows(history.requests.finished.slice(-Math.min(fresh, MAX_ROWS)), history.stallNs);
-    }
-    this.#box.dataset.rows = this.#body.childElementCount ? "some" : "none";
+    this.#isStale = false;
+    this.#key = key;
+    this.#shownMs = nowMs;
+    const here = requestsAt(history, ns, isLive ? undefined : 0);
+    const wanted = filtered(here, this.#filter);
+    if (this.#isByRoute) this.#showRoutes(routesOf(wanted), history.stallNs);
+    else this.#showRows(sorted(wanted, this.#sort.key, this.#sort.isDown), history.stallNs, isLive);
+    this.#parts.requests.dataset.rows = here.length || this.#filter ? "some" : "none";
     this.#mark(selected);
+    this.#sayWords(selected ? here.find(({ id }) => id === selected) : null, history);
   }
 
-  #addRows(requests, stallNs) {
-    this.#body.prepend(...requests.reverse().map((request) => makeRow(request, stallNs)));
-    while (this.#body.childElementCount > MAX_ROWS) this.#body.lastElementChild?.remove();
+  #showRows(requests, stallNs, isLive) {
+    const body = this.#parts["request-rows"];
+    const isHeld = isLive && (this.#isHeld || body.contains(document.activeElement));
+    let shown = requests.slice(0, MAX_ROWS);
+    if (isHeld) {
+      const byId = new Map(requests.map((request) => [request.id, request]));
+      shown = this.#order.map((id) => byId.get(id)).filter((request) => request !== undefined);
+    }
+    this.#order = shown.map(({ id }) => id);
+    resizeChildren(body, shown.length, makeRow);
+    shown.forEach((request, i) => writeRow(/** @type {HTMLElement} */ (body.children[i]), request, stallNs));
+  }
+
+  #showRoutes(routes, stallNs) {
+    const body = this.#parts["route-rows"];
+    resizeChildren(body, routes.length, makeRouteRow);
+    routes.forEach((route, i) => {
+      const row = /** @type {HTMLElement} */ (body.children[i]);
+      const [name, bar, p50, p95, max] = row.children;
+      row.dataset.route = route.name;
+      const label = /** @type {HTMLElement} */ (name.firstElementChild);
+      setText(label, `${route.name} ×${formatCount(route.count)}`);
+      writeSplit(/** @type {HTMLElement} */ (bar.firstElementChild), route.split, stallNs);
+      setText(p50, formatTotalMs(route.p50));
+      setText(p95, formatTotalMs(route.p95));
+      setText(max, formatTotalMs(route.max));
+      row.title = `On the average ${splitInWords(/** @type {any} */ (route.split))}`;
+    });
+  }
+
+  #sayWords(request, history) {
+    const line = this.#parts["request-words"];
+    if (!request) return setText(line, "");
+    const culprit = culpritOf(request, history.stalls.values());
+    const because = culprit ? `, because ${formatPlace(culprit)} held the loop` : "";
+    setText(line, `#${request.id} ${request.method} ${request.route}: ${splitInWords(request.split)}${because}.`);
+  }
+
+  #sortBy(key) {
+    const isSame = this.#sort.key === key;
+    const firstDown = key !== "name";
+    // Down, up, and back to the order of time.
+    if (!isSame) this.#sort = { key, isDown: firstDown };
+    else if (this.#sort.isDown === firstDown) this.#sort = { key, isDown: !firstDown };
+    else this.#sort = { key: "newest", isDown: true };
+    for (const head of this.#parts["request-table"].querySelectorAll("[data-sort]")) {
+      const isIt = /** @type {HTMLElement} */ (head).dataset.sort === this.#sort.key;
+      const cell = /** @type {Element} */ (head.closest("th"));
+      if (isIt) cell.setAttribute("aria-sort", this.#sort.isDown ? "descending" : "ascending");
+      else cell.removeAttribute("aria-sort");
+    }
+    this.#refresh();
+  }
+
+  #setFilter(filter) {
+    this.#filter = filter;
+    this.#refresh();
+  }
+
+  #setByRoute(isByRoute) {
+    this.#isByRoute = isByRoute;
+    this.#parts["by-route"].setAttribute("aria-pressed", String(isByRoute));
+    this.#parts["request-table"].hidden = isByRoute;
+    this.#parts["route-table"].hidden = !isByRoute;
+    this.#refresh();
+  }
+
+  /** From a route to its requests, the slowest first. */
+  #chooseRoute(event) {
+    const row = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("[data-route]"));
+    if (!row) return;
+    const filter = /** @type {HTMLInputElement} */ (this.#parts["request-filter"]);
+    filter.value = row.dataset.route ?? "";
+    this.#filter = filter.value;
+    this.#setByRoute(false);
+    this.#sort = { key: "newest", isDown: true };
+    this.#sortBy("total");
+  }
+
+  /** What the viewer asked for comes at once, held or not. */
+  #refresh() {
+    this.#isStale = true;
+    this.#order = [];
+    this.#isHeld = false;
   }
 
   #mark(selected) {
-    const marked = this.#body.querySelector("[aria-current]");
-    const wanted = selected ? this.#body.querySelector(`[data-request="${selected}"]`) : null;
+    const body = this.#parts["request-rows"];
+    const marked = body.querySelector("[aria-current]");
+    const wanted = selected ? body.querySelector(`[data-request="${selected}"]`) : null;
     if (marked === wanted) return;
     marked?.removeAttribute("aria-current");
     wanted?.setAttribute("aria-current", "true");
   }
-
-  #choose(event) {
-    const row = /** @type {HTMLElement} */ (event.target).closest("[data-request]");
-    if (row) this.#onSelect(Number(/** @type {HTMLElement} */ (row).dataset.request));
-  }
 }
 
-/** @param {import("../wire.js").FinishedRequest} request */
-function makeRow(request, stallNs) {
-  const name = `${request.method} ${request.route}`;
-  const choose = make(
-    "button",
-    "request-name",
-    make("span", "request-id", `#${request.id} `),
-    make("span", "request-method", `${request.method} `),
-    request.route,
-  );
+function makeSplit() {
   const bar = make("span", "split");
   bar.setAttribute("role", "img");
-  const words = splitInWords(request.split);
+  return bar;
+}
+
+function makeRow() {
+  const name = make("button", "request-name", make("i", "tint"), make("span", "request-id"), make("span", "request-method"), make("span", ""));
+  name.setAttribute("type", "button");
+  return make(
+    "tr", "", make("td", "", name), make("td", "", makeSplit()), make("td", "request-status"), make("td", "request-total"),
+  );
+}
+
+function makeRouteRow() {
+  const name = make("button", "request-name");
+  name.setAttribute("type", "button");
+  return make("tr", "", make("td", "", name), make("td", "", makeSplit()), make("td", ""), make("td", ""), make("td", ""));
+}
+
+/** @param {HTMLElement} row @param {import("../wire.js").FinishedRequest} request */
+function writeRow(row, request, stallNs) {
+  const [name, bar, status, total] = row.children;
+  const [dot, id, method, route] = /** @type {Element} */ (name.firstElementChild).children;
+  const isOpen = request.end_ns === Infinity;
+  row.dataset.request = String(request.id);
+  row.toggleAttribute("data-open", isOpen);
+  tint(/** @type {HTMLElement} */ (dot), request.id);
+  setText(id, `#${request.id} `);
+  setText(method, `${request.method} `);
+  setText(route, request.route);
+  const words = writeSplit(/** @type {HTMLElement} */ (bar.firstElementChild), request.split, stallNs);
+  setText(status, request.status ? String(request.status) : isOpen ? "…" : "–");
+  const good = isOpen || (request.status >= 200 && request.status < 400);
+  /** @type {HTMLElement} */ (status).dataset.good = String(good);
+  setText(total, formatTotalMs(request.total_ms));
+  const title = `${request.method} ${request.route}: ${words}`;
+  if (row.title !== title) row.title = title;
+}
+
+/** @returns {string} the split in words */
+function writeSplit(bar, split, stallNs) {
+  const words = splitInWords(split);
+  if (bar.getAttribute("aria-label") === words) return words;
   bar.setAttribute("aria-label", words);
-  for (const { state, share, ms } of shares(request.split)) {
-    const piece = make("i", "");
+  const pieces = shares(split);
+  resizeChildren(bar, pieces.length, () => make("i", ""));
+  pieces.forEach(({ state, share, ms }, i) => {
+    const piece = /** @type {HTMLElement} */ (bar.children[i]);
     // A request's own long run is what made the others wait.
     piece.dataset.state = state === "running" && ms * 1e6 >= stallNs ? "blocked" : state;
-    piece.style.flexGrow = String(share);
-    bar.append(piece);
-  }
-  const status = make("td", "request-status", request.status ? String(request.status) : "–");
-  status.dataset.good = String(request.status >= 200 && request.status < 400);
-  const row = make(
-    "tr",
-    "",
-    make("td", "", choose),
-    make("td", "", bar),
-    status,
-    make("td", "request-total", formatTotalMs(request.total_ms)),
-  );
-  row.dataset.request = String(request.id);
-  row.title = `${name}: ${words}`;
-  return row;
+    piece.style.flexGrow = share.toFixed(4);
+  });
+  return words;
 }

@@ -35,11 +35,13 @@ export class SourceView {
    * @param {string | null} demoUrl
    */
   show(scenario, triggers, demoUrl) {
-    const { file, line, code } = scenario.source;
+    const { file, line } = scenario.source;
     this.#title.textContent = scenario.title;
     this.#place.textContent = `${fileName(file)}:${line}`;
     this.#place.title = file;
-    this.#code.replaceChildren(codeBlock(code, line));
+    this.#code.replaceChildren(
+      ...[scenario.source, ...scenario.helpers].map((each) => codeBlock(each.code, each.line)),
+    );
     this.#params.replaceChildren(...scenario.params.map((p) => this.#field(scenario, p, triggers, demoUrl)));
     this.#showCurl(scenario, triggers, demoUrl);
     this.#dialog.showModal();

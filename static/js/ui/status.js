@@ -5,42 +5,31 @@
 import { NBSP, countOf, formatCount, formatMs, formatPercent, formatPlace } from "../format.js";
 import { make, part, setText } from "./parts.js";
 
-/** Worst first: of several loops the lamp shows the one that needs looking at. */
-const SEVERITY = Object.freeze(["blocked", "running", "idle", "ended"]);
-
-/** @param {readonly import("../wire.js").LoopNow[]} loops */
-export function worstLoop(loops) {
-  return loops.reduce((worst, loop) => {
-    if (!worst) return loop;
-    const [one, other] = [loop, worst].map(({ state }) => SEVERITY.indexOf(state));
-    if (one !== other) return one < other ? loop : worst;
-    return (loop.blocked_ms || loop.utilisation) > (worst.blocked_ms || worst.utilisation)
-      ? loop
-      : worst;
-  }, /** @type {import("../wire.js").LoopNow | null} */ (null));
-}
-
 /**
- * @param {"connecting" | "live" | "paused" | "lost"} pageState
+ * @param {"connecting" | "live" | "paused" | "behind" | "lost"} pageState
  * @param {import("../wire.js").LoopNow | null} loop
  * @param {number} blockedMs as grown until this frame
+ * @param {{word: string, detail: string}} [held] what a held picture shows
  * @returns {{state: string, word: string, detail: string}}
  */
-export function lampOf(pageState, loop, blockedMs) {
+export function lampOf(pageState, loop, blockedMs, held = { word: "Paused", detail: "the recording goes on" }) {
   if (pageState === "connecting") return { state: "quiet", word: "Connecting", detail: "" };
   if (pageState === "lost") {
     return { state: "lost", word: "Connection lost", detail: "trying again…" };
   }
+  if (pageState === "behind") return { state: "lost", word: "Behind", detail: "waiting for news…" };
   if (pageState === "paused") {
-    return { state: "paused", word: "Paused", detail: "the recording goes on" };
+    return { state: "paused", ...held };
   }
   if (!loop) return { state: "quiet", word: "No loop yet", detail: "waiting for an app to record" };
   if (loop.state === "ended") {
     return { state: "ended", word: "Ended", detail: `process ${loop.pid} is gone` };
   }
+  if (loop.state === "frozen") {
+    return { state: "paused", word: `Frozen ${formatMs(loop.frozen_ms)}`, detail: `process ${loop.pid} is stopped` };
+  }
   if (loop.state === "blocked") {
-    const place = formatPlace(loop.culprit);
-    const detail = loop.culprit ? `${place} in ${loop.culprit.function}` : "looking for the line…";
+    const detail = loop.culprit ? culpritOf(loop.culprit) : searchOf(loop);
     return { state: "blocked", word: `Blocked ${formatMs(blockedMs)}`, detail };
   }
   // Steps are shorter than a blink: above a tenth busy, the lamp calls it running.
@@ -48,6 +37,18 @@ export function lampOf(pageState, loop, blockedMs) {
     return { state: "running", word: "Running", detail: "" };
   }
   return { state: "idle", word: "Idle", detail: "" };
+}
+
+/** @param {import("../wire.js").Culprit} culprit */
+function culpritOf(culprit) {
+  const place = formatPlace(culprit);
+  return place === culprit.function ? place : `${place} in ${culprit.function}`;
+}
+
+/** @param {import("../wire.js").LoopNow} loop */
+function searchOf(loop) {
+  if (!loop.held || !loop.dumps.refusal) return "looking for the line…";
+  return "one C call holds the interpreter; its line shows when it returns";
 }
 
 export class StatusView {
@@ -80,11 +81,12 @@ export class StatusView {
    * @param {import("../wire.js").LoopNow | null} loop
    * @param {import("../model/moment.js").Moment} moment counted as the boxes count, or the two would
    *   contradict each other
+   * @param {{busy: number, lag: number} | null} told what the server said of this moment
    */
-  showNumbers(loop, moment) {
+  showNumbers(loop, moment, told) {
     const { busy, lag, ready, waiting, cost } = this.#numbers;
-    setText(busy, loop ? formatPercent(loop.utilisation) : "–");
-    setText(lag, loop ? lagOf(loop.lag_ms) : "–");
+    setText(busy, told ? formatPercent(told.busy) : "–");
+    setText(lag, told ? lagOf(told.lag) : "–");
     setText(ready, loop ? formatCount(moment.ready.length) : "–");
     setText(waiting, loop ? formatCount(moment.waitingCount) : "–");
     setText(cost, loop ? costOf(loop.recording_cost) : "–");
@@ -124,6 +126,11 @@ function costOf(share) {
 export function sentencesOf(history, stream, failure) {
   const { missed, thinned, undrawn, skipped } = history.losses;
   const sentences = history.notices.map((text) => ({ text, tone: "warn" }));
+  for (const { dumps, state } of history.loops) {
+    if (!dumps?.refusal || state === "ended") continue;
+    const text = `A C call that holds the interpreter is named only once it returns: ${dumps.refusal}.`;
+    if (!sentences.some((each) => each.text === text)) sentences.push({ text, tone: "quiet" });
+  }
   if (failure) sentences.push({ text: failure, tone: "warn" });
   const add = (count, text, tone) => count > 0 && sentences.push({ text, tone });
   add(missed, `${countOf(missed, "record")} lost before they were read: cross-hatched.`, "warn");

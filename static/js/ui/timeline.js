@@ -3,12 +3,13 @@
 // The timeline as a part of the page: owns its canvas and palette, draws a frame when told to, knows
 // what is under a pixel and which lane or slice comes next.
 
+import { FOLD_MARK_PX } from "../draw/gutter.js";
 import { drawTimeline } from "../draw/timeline.js";
 import { movePatterns, readPalette } from "../theme.js";
 import { Canvas } from "../view/canvas.js";
 import { rowAt } from "../view/rows.js";
 import { Scale } from "../view/scale.js";
-import { RUNNING } from "../wire.js";
+import { RUNNING, isRequestKind } from "../wire.js";
 import { part } from "./parts.js";
 import { Tooltip, describe, describeRequest } from "./tooltip.js";
 
@@ -20,6 +21,7 @@ export class TimelineView {
   #root;
   #history;
   #viewport;
+  #choice;
   #canvas;
   #palette = null;
   #plan = null;
@@ -32,14 +34,17 @@ export class TimelineView {
   /**
    * @param {HTMLElement} root
    * @param {import("../model/history.js").History} history
-   * @param {import("../view/viewport.js").Viewport} viewport
+   * @param {object} view
+   * @param {import("../view/viewport.js").Viewport} view.viewport
+   * @param {import("../view/choice.js").Choice} view.choice
    * @param {() => void} invalidate
    * @param {AbortSignal} signal
    */
-  constructor(root, history, viewport, invalidate, signal) {
+  constructor(root, history, { viewport, choice }, invalidate, signal) {
     this.#root = root;
     this.#history = history;
     this.#viewport = viewport;
+    this.#choice = choice;
     this.element = part(root, "canvas");
     const element = /** @type {HTMLCanvasElement} */ (this.element);
     this.#canvas = new Canvas(element, invalidate, signal);
@@ -78,12 +83,30 @@ export class TimelineView {
     return this.#plan?.hiddenTasks ?? 0;
   }
 
+  /** Rows that the filter leaves out. */
+  get filtered() {
+    return this.#plan?.filtered ?? 0;
+  }
+
+  /** @returns {readonly import("../model/lanes.js").Lane[]} lanes in sight, from top to bottom */
+  get shownLanes() {
+    return this.#plan ? [...this.#plan.pinned, ...this.#plan.rows].map(({ lane }) => lane) : [];
+  }
+
+  /** The end of everything drawn. */
+  get endNs() {
+    return this.#nowNs;
+  }
+
+  get palette() {
+    return (this.#palette ??= readPalette(this.#root));
+  }
+
   /** @param {number} nowNs */
   draw(nowNs) {
     const size = this.#canvas.fit();
     if (size.widthPx < 1 || size.heightPx < 1) return;
-    this.#palette ??= readPalette(this.#root);
-    const palette = this.#palette;
+    const { palette } = this;
     const viewport = this.#viewport;
     const widthPx = size.widthPx - palette.gutterPx;
     const leftNs = viewport.leftNs(nowNs);
@@ -92,7 +115,7 @@ export class TimelineView {
     );
     this.#nowNs = viewport.momentNs(nowNs);
     movePatterns(palette.patterns, palette.gutterPx - (this.#scale.startNs / this.#scale.nsPerPx));
-    const { scrollPx, showsTasks, selection, isLive, pointer } = viewport;
+    const { scrollPx, selection, area, isLive, pointer } = viewport;
     const { context } = this.#canvas;
     this.#plan = drawTimeline(
       context,
@@ -102,8 +125,10 @@ export class TimelineView {
         nowNs: this.#nowNs,
         isLive,
         size,
-        view: { scrollPx, showsTasks, folds: isLive && !this.#folds.matches },
+        view: { scrollPx, folds: isLive && !this.#folds.matches },
+        wanted: this.#choice,
         selection,
+        area,
         pointerPx: pointer ? pointer.xPx : null,
         measure: (text) => this.#measure(context, text),
       },
@@ -151,13 +176,29 @@ export class TimelineView {
     return { lane, i };
   }
 
-  /** The lane so many rows below the selected one; the first when none is. */
+  /** The lane so many rows below the selected one, in sight or not; the first when none is. */
   laneBeside(step) {
-    if (!this.#plan) return null;
-    const rows = [...this.#plan.pinned, ...this.#plan.rows];
-    const at = rows.findIndex((row) => row.lane.id === this.#viewport.selection?.lane);
-    const next = at < 0 ? (step > 0 ? 0 : rows.length - 1) : at + step;
-    return rows[Math.min(Math.max(next, 0), rows.length - 1)]?.lane ?? null;
+    const lanes = this.#plan?.order ?? [];
+    const at = lanes.findIndex((lane) => lane.id === this.#viewport.selection?.lane);
+    const next = at < 0 ? (step > 0 ? 0 : lanes.length - 1) : at + step;
+    return lanes[Math.min(Math.max(next, 0), lanes.length - 1)] ?? null;
+  }
+
+  /** Scroll as little as it takes to have this lane's row in sight. */
+  revealRow(lane) {
+    const plan = this.#plan;
+    const place = plan?.placeOf(lane);
+    if (!plan || !place) return;
+    const roomPx = this.#canvas.heightPx - plan.topPx;
+    if (place.topPx < plan.scrollPx) this.#viewport.scrollTo(place.topPx);
+    else if (place.bottomPx > plan.scrollPx + roomPx) this.#viewport.scrollTo(place.bottomPx - roomPx);
+  }
+
+  /** Is this pixel on the mark that folds a request's tasks? @returns {number} the request, or 0 */
+  foldAt(xPx, yPx) {
+    const row = this.#plan && xPx < this.#scale.leftPx ? rowAt(this.#plan, yPx) : null;
+    const isMark = row && isRequestKind(row.lane.kind) && this.#history.lanes.tasksOf(row.lane.request) > 0;
+    return isMark && xPx < FOLD_MARK_PX + 12 ? row.lane.request : 0;
   }
 
   /** The selected slice in words; of a lane alone its whole life when over, else what it does now. */

@@ -5,6 +5,7 @@
 
 import { formatDuration, formatLane, formatMs } from "../format.js";
 import { splitInWords } from "../model/requests.js";
+import { whyNotRunning } from "../model/why.js";
 import * as wire from "../wire.js";
 import { part, setText } from "./parts.js";
 
@@ -28,7 +29,7 @@ const WORDS = Object.freeze({
  * @param {import("../model/lanes.js").Lane} lane
  * @param {number} i
  * @param {number} nowNs
- * @returns {{name: string, state: number, words: string, info: string, length: string}}
+ * @returns {{name: string, state: number, words: string, info: string, length: string, why: string}}
  */
 export function describe(history, lane, i, nowNs) {
   const startNs = lane.spans.startNs(i);
@@ -37,17 +38,27 @@ export function describe(history, lane, i, nowNs) {
   const isStall = state === wire.RUNNING && lengthNs >= history.stallNs;
   const shown = isStall ? wire.BLOCKED : state;
   const who = lane.spans.who(i);
-  const { what, place } = wire.readInfo(history.text(lane.spans.info(i)));
+  const info = wire.readInfo(history.text(lane.spans.info(i)));
+  const { what, place } = info;
   const name =
     lane.kind === wire.LOOP_LANE && who ? `the loop, for #${who}` : formatLane(lane.request, lane.label);
-  const words = state === wire.WAITING && what ? `Waits for ${what}` : WORDS[shown] ?? "Nothing";
+  let words = WORDS[shown] ?? "Nothing";
+  if (state === wire.WAITING && what) words = `Waits for ${wire.wholeWait(info)}`;
+  if (state === wire.READY && what) words = `${words}; woken by ${wokenBy(history, what, who)}`;
   return {
     name,
     state: shown,
     words,
-    info: place || (state === wire.WAITING ? "" : what),
+    info: place || (state === wire.WAITING || state === wire.READY ? "" : what),
     length: formatDuration(lengthNs),
+    why: whyNotRunning(history, lane, i, nowNs),
   };
+}
+
+/** A task by its name, if its lane is still there; anything else by its kind. */
+function wokenBy(history, what, who) {
+  const waker = who ? history.lanes.get(who) : null;
+  return waker ? formatLane(waker.request, waker.label) : `a ${what}`;
 }
 
 /**
@@ -61,6 +72,7 @@ export function describeRequest(request) {
     words: splitInWords(request.split),
     info: request.status ? `answered ${request.status}` : "never answered",
     length: formatMs(request.total_ms),
+    why: "",
   };
 }
 
@@ -70,6 +82,7 @@ export class Tooltip {
   #words;
   #length;
   #info;
+  #why;
 
   /** @param {ParentNode} root */
   constructor(root) {
@@ -78,6 +91,7 @@ export class Tooltip {
     this.#words = part(root, "tooltip-words");
     this.#length = part(root, "tooltip-length");
     this.#info = part(root, "tooltip-info");
+    this.#why = part(root, "tooltip-why");
   }
 
   /**
@@ -91,6 +105,7 @@ export class Tooltip {
     setText(this.#words, found.words);
     setText(this.#length, found.length);
     setText(this.#info, found.info);
+    setText(this.#why, found.why);
     this.#box.dataset.state = found.state === wire.BLOCKED ? "blocked" : wire.STATES[found.state];
     const parent = /** @type {HTMLElement} */ (this.#box.parentElement);
     const { offsetWidth: width, offsetHeight: height } = this.#box;

@@ -4,6 +4,7 @@
 // Each press is a real request, sent by the dashboard process.
 
 import { make, part } from "./parts.js";
+import { sentenceOf } from "./refusal.js";
 
 const MESSAGE_MS = 8000;
 
@@ -13,7 +14,11 @@ const MESSAGE_MS = 8000;
  * @property {string} id @property {string} title @property {string} subtitle
  * @property {string} family @property {string} state @property {string} path
  * @property {Param[]} params
- * @property {{file: string, line: number, function: string, code: string}} source
+ * @property {Source} source @property {Source[]} helpers what the handler uses
+ * @property {string | null} story @property {number} size
+ * @property {{count: number, path: string} | null} others
+ * @property {string | null} missing how to get what it needs
+ * @typedef {{file: string, line: number, function: string, code: string}} Source
  */
 
 export class TriggersView {
@@ -42,13 +47,15 @@ export class TriggersView {
     this.#signal = signal;
   }
 
+  /** @returns {Promise<import("../model/tour.js").Story[]>} */
   async load() {
     const response = await fetch("/api/scenarios", { signal: this.#signal });
     if (!response.ok) throw new Error(`GET /api/scenarios answered ${response.status}`);
-    const { counts, scenarios } = await response.json();
+    const { counts, scenarios, stories } = await response.json();
     this.scenarios = scenarios;
     this.#counts.replaceChildren(...counts.map((count, i) => this.#countOption(count, i === 0)));
     this.#showFamilies();
+    return stories;
   }
 
   /** What this scenario is sent with: the viewer's numbers, else the defaults. */
@@ -95,7 +102,7 @@ export class TriggersView {
 
   #showFamilies() {
     const families = new Map();
-    for (const scenario of this.scenarios) {
+    for (const scenario of this.scenarios.filter(({ story }) => !story)) {
       if (!families.has(scenario.family)) families.set(scenario.family, []);
       families.get(scenario.family).push(this.#button(scenario));
     }
@@ -124,12 +131,4 @@ export class TriggersView {
     box.dataset.scenario = scenario.id;
     return box;
   }
-}
-
-/** The server's own sentence; FastAPI's list of faults, when it sends that instead. */
-async function sentenceOf(response) {
-  const body = await response.json().catch(() => ({}));
-  if (typeof body.detail === "string") return body.detail;
-  if (Array.isArray(body.detail)) return body.detail.map(({ msg }) => msg).join("; ");
-  return `Not sent: the dashboard answered ${response.status}.`;
 }

@@ -4,6 +4,8 @@
 
 export class Canvas {
   #element;
+  /** As the browser last laid it out: to ask it in every frame would cost a layout each. */
+  #room = { widthPx: 0, heightPx: 0 };
   #size = { widthPx: 0, heightPx: 0 };
 
   /**
@@ -16,18 +18,25 @@ export class Canvas {
     const context = element.getContext("2d", { alpha: false });
     if (!context) throw new Error("this browser draws no 2d canvas");
     this.context = context;
-    const observer = new ResizeObserver(onResize);
+    const observer = new ResizeObserver(([entry]) => {
+      const { width: widthPx, height: heightPx } = entry.contentRect;
+      this.#room = { widthPx, heightPx };
+      onResize();
+    });
     observer.observe(/** @type {Element} */ (element.parentElement));
     signal.addEventListener("abort", () => observer.disconnect(), { once: true });
   }
 
+  get heightPx() {
+    return this.#size.heightPx;
+  }
+
   /**
-   * Take the parent's size now. Called by the frame that then draws, so that no empty canvas is
+   * Take the room that there is. Called by the frame that then draws, so that no empty canvas is
    * ever shown.
    */
   fit() {
-    const parent = /** @type {Element} */ (this.#element.parentElement);
-    const { clientWidth: widthPx, clientHeight: heightPx } = parent;
+    const { widthPx, heightPx } = this.#room;
     const ratio = globalThis.devicePixelRatio || 1;
     const width = Math.round(widthPx * ratio);
     const height = Math.round(heightPx * ratio);

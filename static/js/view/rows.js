@@ -1,13 +1,17 @@
 // @ts-check
 
-// Which lanes get a row, where, and how tall: the loop on top and pinned, then requests in the order
-// in which they began, then threads and processes, then tasks of no request. Pure.
+// Where each row stands, and how tall it is. When not all can be tall, what lives and what has just
+// ended keep their height and what is over makes room; culprit, pins and selection are always legible.
+// Pure.
 
-import { GONE, IDLE, LOOP_LANE, PROCESS_LANE, REQUEST_LANE, TASK_LANE, THREAD_LANE } from "../wire.js";
+import { LOOP_LANE } from "../wire.js";
+import { EVERYTHING, orderLanes } from "./order.js";
 
 /**
  * @typedef {import("../model/lanes.js").Lane} Lane
- * @typedef {{lane: Lane, topPx: number, heightPx: number, pitchPx: number}} Row
+ * @typedef {{lane: Lane, count: number}} Bunch low neighbours of one name, in sight or not
+ * @typedef {{lane: Lane, topPx: number, heightPx: number, pitchPx: number, depth: number,
+ *   bunch: Bunch | null}} Row
  *   pitch: from this row's top to the next row's, so that rows without gaps can be hit
  * @typedef {object} Sizes from tokens.css
  * @property {number} axisPx
@@ -17,26 +21,41 @@ import { GONE, IDLE, LOOP_LANE, PROCESS_LANE, REQUEST_LANE, TASK_LANE, THREAD_LA
  * @property {number} columnPx the least width of a lonely slice
  * @typedef {object} View
  * @property {number} heightPx @property {number} scrollPx
- * @property {boolean} showsTasks @property {boolean} folds
+ * @property {boolean} folds
+ * @property {number} nowNs the end of the picture
  * @property {(lane: Lane) => boolean} isTall must this one stay legible in any crowd?
+ * @property {import("./order.js").Wanted} [wanted]
  * @typedef {object} RowPlan
- * @property {Row[]} pinned loop lanes
+ * @property {Row[]} pinned loop lanes and pins
  * @property {Row[]} rows the others that are in sight
  * @property {number} topPx where scrolled rows begin
  * @property {number} contentPx height of all scrolled rows
  * @property {number} scrollPx as far as really scrolled
  * @property {number} overflowPx as far as it could be scrolled
  * @property {number} hiddenTasks
+ * @property {number} filtered
+ * @property {{text: string, topPx: number, heightPx: number}[]} headings of sections
+ * @property {Lane[]} order all lanes that have a row, in sight or not
+ * @property {(lane: Lane) => {topPx: number, bottomPx: number} | null} placeOf a scrolled row, from
+ *   where they begin
  */
 
 /** Two hundred rows then fit a laptop; lower ones would only be a blur. Beyond, rows scroll. */
 export const MIN_PITCH_PX = 2.5;
+/** A row lower than this has no room for a name. */
+const NAME_PX = 15;
 /** A lane that leaves on the left folds up over this distance, so that rows never jump. */
 const FOLD_PX = 36;
+/** What ended stays tall for this distance, and shrinks over as much again. */
+const FRESH_PX = 24;
 const GAP_PX = 10;
+const HEADING_PX = 22;
 /** Tall rows and threads may take this much of the room before they shrink like the others. */
 const TALL_SHARE = 0.5;
-const THREAD_SHARE = 0.25;
+const MINOR_SHARE = 0.25;
+const FIXED_SHARE = 0.4;
+/** What lives has this much of the room even if what is over must then scroll. */
+const ALIVE_SHARE = 0.5;
 
 /**
  * @param {readonly Lane[]} lanes in the order in which they began
@@ -46,47 +65,46 @@ const THREAD_SHARE = 0.25;
  * @returns {RowPlan}
  */
 export function planRows(lanes, scale, view, sizes) {
-  const pinned = [];
-  const requests = [];
-  const threads = [];
-  const tasks = [];
-  for (const lane of lanes) {
-    if (lane.startNs > scale.endNs || lane.endNs < scale.startNs) continue;
-    if (lane.kind === LOOP_LANE) pinned.push(lane);
-    else if (lane.kind === REQUEST_LANE) requests.push(lane);
-    else if (lane.kind === TASK_LANE) tasks.push(lane);
-    else if (lane.kind === THREAD_LANE || lane.kind === PROCESS_LANE) {
-      if (isBusy(lane, scale)) threads.push(lane);
-    }
-  }
-  const plan = { pinned: [], rows: [], topPx: 0, contentPx: 0, scrollPx: 0, overflowPx: 0, hiddenTasks: 0 };
-  plan.hiddenTasks = view.showsTasks ? 0 : tasks.length;
-  const topPx = pinLoops(plan, pinned, sizes);
-  const shownTasks = view.showsTasks ? tasks : [];
+  const { fixed, entries, hiddenTasks, filtered } = orderLanes(lanes, scale, view.wanted ?? EVERYTHING);
+  const pinned = pin(fixed, view, sizes);
+  const topPx = pinned.length ? bottomOf(pinned) : sizes.axisPx;
+  const plan = { pinned, rows: [], topPx, contentPx: 0, scrollPx: 0, overflowPx: 0, hiddenTasks, filtered, headings: [], order: [], placeOf: () => null };
+  plan.order = [...fixed, ...entries.map(({ lane }) => lane)];
 
-  const small = [...threads, ...shownTasks];
-  const roomPx = view.heightPx - topPx - GAP_PX / 2;
-  const smallPitchPx = pitchFor(roomPx * THREAD_SHARE, small.length, sizes.threadPx);
-  const smallPx = small.length ? small.length * smallPitchPx + GAP_PX : 0;
-  const folds = requests.map((lane) => (view.folds ? foldOf(lane, scale) : 1));
-  const pitches = pitchesFor(requests, folds, roomPx - smallPx, view, sizes);
+  const airs = entries.map((entry, i) => airBefore(entry, entries[i - 1]));
+  const minorCount = entries.filter(({ isMinor }) => isMinor).length;
+  const roomPx = view.heightPx - topPx - GAP_PX / 2 - airs.reduce((sum, airPx) => sum + airPx, 0);
+  const minorPx = pitchFor(roomPx * MINOR_SHARE, minorCount, sizes.threadPx);
+  const majors = entries.filter(({ isMinor }) => !isMinor).map(({ lane }) => lane);
+  const pitches = pitchesFor(majors, roomPx - minorCount * minorPx, scale, view, sizes);
 
-  plan.contentPx = pitches.reduce((sum, pitchPx) => sum + pitchPx, smallPx);
+  const tops = new Float64Array(entries.length + 1);
+  let yPx = 0;
+  let major = 0;
+  entries.forEach((entry, i) => {
+    tops[i] = yPx + airs[i];
+    yPx = tops[i] + (entry.isMinor ? minorPx : pitches[major++]);
+  });
+  tops[entries.length] = yPx;
+  plan.contentPx = yPx;
+  plan.placeOf = (lane) => {
+    const i = entries.findIndex((entry) => entry.lane === lane);
+    return i < 0 ? null : { topPx: tops[i], bottomPx: tops[i + 1] - (airs[i + 1] ?? 0) };
+  };
   plan.overflowPx = Math.max(0, plan.contentPx - (view.heightPx - topPx));
   plan.scrollPx = Math.min(Math.max(view.scrollPx, 0), plan.overflowPx);
-  let yPx = topPx - plan.scrollPx;
-  const put = (lane, rowPx) => {
-    if (yPx + rowPx > topPx && yPx < view.heightPx) {
-      // Whole pixels, or every edge would be a smear.
-      const rowTopPx = Math.round(yPx);
-      const bottomPx = Math.round(yPx + rowPx - gapOf(rowPx));
-      plan.rows.push({ lane, topPx: rowTopPx, heightPx: bottomPx - rowTopPx, pitchPx: rowPx });
-    }
-    yPx += rowPx;
-  };
-  requests.forEach((lane, i) => put(lane, pitches[i]));
-  if (requests.length) yPx += GAP_PX;
-  for (const lane of small) put(lane, smallPitchPx);
+  const bunches = new Bunches();
+  entries.forEach(({ lane, section, heading, depth }, i) => {
+    const pitchPx = tops[i + 1] - (airs[i + 1] ?? 0) - tops[i];
+    const atPx = topPx + tops[i] - plan.scrollPx;
+    const bunch = bunches.take(lane, section, depth, pitchPx < NAME_PX);
+    if (heading && atPx > topPx) plan.headings.push({ text: heading, topPx: atPx - airs[i], heightPx: airs[i] });
+    if (atPx + pitchPx <= topPx || atPx >= view.heightPx) return;
+    // Whole pixels, or every edge would be a smear.
+    const rowTopPx = Math.round(atPx);
+    const bottomPx = Math.round(atPx + pitchPx - gapOf(pitchPx));
+    plan.rows.push({ lane, topPx: rowTopPx, heightPx: bottomPx - rowTopPx, pitchPx, depth, bunch });
+  });
   return plan;
 }
 
@@ -96,29 +114,69 @@ export function rowAt(plan, yPx) {
   return pool.find((row) => yPx >= row.topPx && yPx < row.topPx + row.pitchPx) ?? null;
 }
 
-function pinLoops(plan, loops, sizes) {
-  let yPx = sizes.axisPx;
-  for (const lane of loops) {
-    plan.pinned.push({ lane, topPx: yPx, heightPx: sizes.loopPx, pitchPx: sizes.loopPx + GAP_PX });
-    yPx += sizes.loopPx + GAP_PX;
-  }
-  plan.topPx = yPx;
-  return yPx;
+function airBefore(entry, before) {
+  if (entry.section === before?.section) return 0;
+  if (entry.heading) return HEADING_PX;
+  return before ? GAP_PX : 0;
 }
 
-/** Equal rows, but for the tall ones: a culprit among a hundred victims keeps its name. */
-function pitchesFor(requests, folds, roomPx, view, sizes) {
-  const tall = requests.map((lane) => view.isTall(lane));
-  const sumOf = (wanted) => folds.reduce((sum, fold, i) => sum + (tall[i] === wanted ? fold : 0), 0);
-  const tallPx = sumOf(true) * sizes.pitchPx;
+/** Loops, then pins: always in sight, but never all that is. */
+function pin(lanes, view, sizes) {
+  const loops = lanes.filter(({ kind }) => kind === LOOP_LANE).length;
+  const others = lanes.length - loops;
+  const wishPx = loops * (sizes.loopPx + GAP_PX) + others * sizes.pitchPx;
+  const squeeze = Math.min(1, ((view.heightPx - sizes.axisPx) * FIXED_SHARE) / Math.max(wishPx, 1));
+  const factor = loops > 1 || others ? squeeze : 1;
+  let yPx = sizes.axisPx;
+  return lanes.map((lane) => {
+    const isLoop = lane.kind === LOOP_LANE;
+    const pitchPx = (isLoop ? sizes.loopPx + GAP_PX : sizes.pitchPx) * factor;
+    const gapPx = isLoop ? GAP_PX * factor : gapOf(pitchPx);
+    const topPx = Math.round(yPx);
+    yPx += pitchPx;
+    const heightPx = Math.max(Math.round(yPx - gapPx) - topPx, 2);
+    return { lane, topPx, heightPx, pitchPx, depth: 0, bunch: null };
+  });
+}
+
+/**
+ * Three ranks: what must be legible; what lives, by how fresh it is; the rest. Each rank takes what it
+ * needs of the room and leaves the least pitch to those behind it.
+ */
+function pitchesFor(lanes, roomPx, scale, view, sizes) {
+  const folds = lanes.map((lane) => (view.folds ? foldOf(lane, scale) : 1));
+  const tall = lanes.map((lane) => view.isTall(lane));
+  const tallPx = folds.reduce((sum, fold, i) => sum + (tall[i] ? fold : 0), 0) * sizes.pitchPx;
   if (tallPx > roomPx * TALL_SHARE) tall.fill(false);
   const lowRoomPx = roomPx - (tall.includes(true) ? tallPx : 0);
-  const pitchPx = pitchFor(lowRoomPx, sumOf(false), sizes.pitchPx);
-  return folds.map((fold, i) => fold * (tall[i] ? sizes.pitchPx : pitchPx));
+  const fresh = lanes.map((lane) => freshnessOf(lane, scale, view.nowNs));
+  let alive = 0;
+  let over = 0;
+  folds.forEach((fold, i) => {
+    if (tall[i]) return;
+    alive += fold * fresh[i];
+    over += fold * (1 - fresh[i]);
+  });
+  const alivePx = Math.max(
+    pitchFor(lowRoomPx - over * MIN_PITCH_PX, alive, sizes.pitchPx),
+    pitchFor(lowRoomPx * ALIVE_SHARE, alive, sizes.pitchPx),
+  );
+  const overPx = Math.min(pitchFor(lowRoomPx - alive * alivePx, over, sizes.pitchPx), alivePx);
+  return folds.map((fold, i) => {
+    if (tall[i]) return fold * sizes.pitchPx;
+    return fold * (overPx + (alivePx - overPx) * fresh[i]);
+  });
 }
 
 function pitchFor(roomPx, count, tallestPx) {
-  return Math.max(MIN_PITCH_PX, Math.min(tallestPx, roomPx / Math.max(count, 1)));
+  return Math.max(MIN_PITCH_PX, Math.min(tallestPx, roomPx / Math.max(count, 1e-9)));
+}
+
+/** 1: alive at the right edge, or just over; 0: long over. In between it shrinks without a jump. */
+function freshnessOf(lane, scale, nowNs) {
+  if (lane.endNs === Infinity) return 1;
+  const agoPx = (Math.min(nowNs, scale.endNs) - lane.endNs) / scale.nsPerPx;
+  return Math.min(Math.max(2 - agoPx / FRESH_PX, 0), 1);
 }
 
 function foldOf(lane, scale) {
@@ -127,18 +185,34 @@ function foldOf(lane, scale) {
   return Math.min(Math.max(leftoverPx / FOLD_PX, 0), 1);
 }
 
+/** Low neighbours of one name are counted together, wherever they are scrolled to. */
+class Bunches {
+  /** @type {Bunch | null} */
+  #open = null;
+  #key = "";
+
+  take(lane, section, depth, isLow) {
+    if (!isLow) {
+      this.#open = null;
+      return null;
+    }
+    // Threads are numbered: their names differ, and yet they are one pool.
+    const name = lane.request || depth ? lane.label : lane.label.replace(/\d+$/, "");
+    const key = `${section} ${depth} ${lane.kind} ${name}`;
+    if (!this.#open || key !== this.#key) this.#open = { lane, count: 0 };
+    this.#key = key;
+    this.#open.count += 1;
+    return this.#open;
+  }
+}
+
+function bottomOf(rows) {
+  const last = rows[rows.length - 1];
+  return last.topPx + last.pitchPx;
+}
+
 function gapOf(pitchPx) {
   if (pitchPx >= 18) return Math.round(pitchPx * 0.22);
   if (pitchPx >= 8) return 2;
-  return pitchPx >= 4 ? 1 : 0;
-}
-
-/** Does this thread do anything in sight? A pool's idle threads are no news. */
-function isBusy(lane, scale) {
-  const { spans } = lane;
-  for (let i = spans.firstEndingAfter(scale.startNs); i < spans.count; i += 1) {
-    if (spans.startNs(i) > scale.endNs) return false;
-    if (spans.state(i) !== IDLE && spans.state(i) !== GONE) return true;
-  }
-  return false;
+  return pitchPx >= 3 ? 1 : 0;
 }

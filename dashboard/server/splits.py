@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from dashboard.server.journal import LaneKind, State
@@ -50,12 +51,34 @@ PART_NAMES = (
     "thread",
     "process",
 )
+# As plain integers and in place: an enum's member costs a look-up at each use.
+_PRECEDENCE = tuple(map(int, PRECEDENCE))
+_FIRST = _PRECEDENCE[0]
+_READY = int(State.READY)
+_PARTS = [PARTS.get(state, "waiting") for state in State]
+#: Waits of one request that are remembered in their order.
+KEEP_WAITS = 32
 #: Finished requests that stay available to `/api/state` and new viewers.
 KEEP_FINISHED = 500
 #: Beyond this many new requests they are counted, not drawn: a burst of several
 #: hundred always has its lanes, a steady stream 900 a second.
 LANES_AT_ONCE = 500
 LANES_PER_FRAME = 30
+
+
+class RequestKind(StrEnum):
+    """What sort of request it is; the second and third stay open for long."""
+
+    HTTP = "http"
+    STREAM = "stream"
+    WEBSOCKET = "websocket"
+
+
+LANE_KINDS = {
+    RequestKind.HTTP: LaneKind.REQUEST,
+    RequestKind.STREAM: LaneKind.STREAM,
+    RequestKind.WEBSOCKET: LaneKind.WEBSOCKET,
+}
 
 
 @dataclass(slots=True)
@@ -75,11 +98,27 @@ class Request:
     named: bool = False
     """Whether its route is known from the app itself, not only from who sent it."""
     status: int = 0
+    shown: int = 0
+    """The journal's index of its label."""
     state: int = State.OUTSIDE
     since_ns: int = 0
     info: int = 0
+    woken: tuple[int, int] = (0, 0)
+    """What was told of its last wake: a string of the journal, and a lane."""
     answered_ns: int = 0
     ended: bool = False
+    kind: RequestKind = RequestKind.HTTP
+    streams_since_ns: int = 0
+    is_lost: bool = False
+    """Whether it ended in records that were lost: `status` 0 then says nothing."""
+    ended_ns: int = 0
+    """When it left the app, background tasks included."""
+    tasks: int = 0
+    """How many tasks have served it beside its own."""
+    trips: int = 0
+    """How many functions it has had run in worker threads."""
+    waits: list[tuple[str, str, int]] = field(default_factory=list)
+    """What its own task waited for, one after the other: reason, place, ns."""
     counts: list[int] = field(default_factory=lambda: [0] * len(State))
     spent_ns: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(PART_NAMES, 0)
@@ -94,6 +133,18 @@ class Request:
     def total_ns(self) -> int:
         """Wall time so far accounted for."""
         return sum(self.spent_ns.values())
+
+    def _state(self) -> str:
+        if not self.answered_ns:
+            if self.kind != RequestKind.HTTP and self.state == State.WAITING:
+                return "open"
+            return State(self.state).name.lower()
+        return "lost" if self.is_lost else "done"
+
+    def _after_ms(self) -> float | None:
+        if not self.ended_ns or not self.answered_ns:
+            return None
+        return round(max(0, self.ended_ns - self.answered_ns) / 1e6, 6)
 
     def to_wire(self, now_ns: int = 0) -> dict[str, object]:
         """Return the request as frames and `/api/state` show it.
@@ -112,13 +163,15 @@ class Request:
         return {
             "id": self.id,
             "loop": self.loop,
+            "kind": str(self.kind),
             "method": self.method,
             "route": self.route,
             "status": self.status,
             "scenario": self.scenario,
-            "state": "done" if self.answered_ns else State(self.state).name.lower(),
+            "state": self._state(),
             "start_ns": self.begun_ns,
             "end_ns": self.answered_ns,
+            "after_ms": self._after_ms(),
             "total_ms": round(sum(spent_ns.values()) / 1e6, 6),
             "split": split,
         }
@@ -158,7 +211,7 @@ class Requests:
 
     def sent(
         self, span: int, t: int, *, method: str, path: str, scenario: str, loop: int
-    ) -> None:
+    ) -> Request:
         """A request of ours is on its way: it stands at the door."""
         request = self._new(t, loop)
         request.method, request.route, request.scenario = method, path, scenario
@@ -166,6 +219,7 @@ class Requests:
         self._outside[span] = request
         self._journal.rename_lane(request.lane, request.label, loop)
         self._journal.row(request.lane, t, State.OUTSIDE)
+        return request
 
     def settle_outside(self, span: int, t: int, status: int) -> None:
         """An answer came, or failed, for a request that no loop ever showed us.
@@ -177,6 +231,7 @@ class Requests:
             request.status = status
             self._finish(request, t)
             request.ended = True
+            request.ended_ns = t
             self._journal.row(request.lane, t, State.GONE)
 
     # ---------------------------------------------------- told by a loop's model
@@ -197,7 +252,13 @@ class Requests:
     def name(self, request: Request, method: str, route: str) -> None:
         """The router has found the request's route."""
         request.method, request.route = method, route
+        request.shown = self._journal.intern(request.label)
         self._journal.rename_lane(request.lane, request.label, request.loop)
+
+    def turn(self, request: Request, kind: RequestKind) -> None:
+        """A request turns out to be of another kind, and its lane with it."""
+        request.kind = kind
+        self._journal.turn_lane(request.lane, LANE_KINDS[kind])
 
     def enter(self, request: Request, state: int, t: int, info: int) -> None:
         """One more of the request's tasks is in `state`."""
@@ -209,11 +270,15 @@ class Requests:
         request.counts[state] -= 1
         self._settle(request, t, state, 0)
 
-    def move(self, request: Request, old: int, new: int, t: int, info: int) -> None:
-        """One of its tasks goes from one state to another."""
+    def move(
+        self, request: Request, old: int, new: int, t: int, info: int, who: int = 0
+    ) -> None:
+        """One of its tasks goes from one state to another, because of lane `who`."""
         request.counts[old] -= 1
         request.counts[new] += 1
-        self._settle(request, t, new, info)
+        if new == _READY:
+            request.woken = (info, who)
+        self._settle(request, t, new, info, who)
 
     def answer(self, request: Request, t: int, status: int) -> None:
         """The last byte of the answer was handed over: the split ends here."""
@@ -225,6 +290,7 @@ class Requests:
         if not request.answered_ns:
             self._finish(request, t)
         request.ended = True
+        request.ended_ns = t
         self._journal.row(request.lane, t, State.GONE)
 
     # -------------------------------------------------------------------------
@@ -245,31 +311,39 @@ class Requests:
         self.open[number] = request
         return request
 
-    def _settle(self, request: Request, t: int, changed: int, info: int) -> None:
+    def _settle(
+        self, request: Request, t: int, changed: int, info: int, who: int = 0
+    ) -> None:
         counts = request.counts
-        state = request.state
-        for candidate in PRECEDENCE:
-            if counts[candidate]:
-                state = candidate
-                break
+        if counts[_FIRST]:
+            state = _FIRST
         else:
-            # No task of it lives between its last step and its end.
-            state = State.RUNNING if not request.ended else request.state
-        if state == request.state and not (state == changed and info):
+            for state in _PRECEDENCE:
+                if counts[state]:
+                    break
+            else:
+                # No task of it lives between its last step and its end.
+                state = request.state if request.ended else _FIRST
+        # Who woke a second task of a request that is ready already is its own affair.
+        if state == request.state and (
+            state == _READY or not (state == changed and info)
+        ):
             return
         self._account(request, t)
         if request.ended:
             return
         if state != request.state or info != request.info:
             request.state = state
-            request.info = info if state == changed else 0
-            self._journal.row(request.lane, t, state, request.info)
+            if state != changed:
+                # A callback that ran for it is over: the wake of before holds again.
+                info, who = request.woken if state == _READY else (0, 0)
+            request.info = info
+            self._journal.row(request.lane, t, state, info, who)
 
     def _account(self, request: Request, t: int) -> None:
-        if request.answered_ns:
-            return
-        if t > request.since_ns:
-            request.spent_ns[PARTS[State(request.state)]] += t - request.since_ns
+        since = request.since_ns
+        if t > since and not request.answered_ns:
+            request.spent_ns[_PARTS[request.state]] += t - since
             request.since_ns = t
 
     def _finish(self, request: Request, t: int) -> None:

@@ -7,9 +7,9 @@ import random
 import pytest
 from tapes import Told
 
-from dashboard.server import requests as module
+from dashboard.server import splits as module
 from dashboard.server.journal import Journal, State
-from dashboard.server.requests import PARTS, PRECEDENCE, Requests
+from dashboard.server.splits import PARTS, PRECEDENCE, Requests
 
 SPAN = 0xABC
 #: The promised order, written down once more.

@@ -1,0 +1,71 @@
+"""Read the source around a line: the function that it stands in.
+
+Reads files that a recording has named, and nothing else; never runs any of them.
+What cannot be read is told as None: the code of an app on another disk is no error.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from dashboard.server.excerpt import read_lines
+
+if TYPE_CHECKING:
+    from dashboard.server.names import Place
+
+#: The longest excerpt; a function beyond it is shown around its line.
+MAX_LINES = 60
+#: Around a line that stands in no function.
+AROUND_LINES = 8
+
+
+def read_function(place: Place, *, began_unix_ns: int) -> dict[str, Any] | None:
+    """Return `{"file", "line", "function", "code", "changed"}`, or None.
+
+    `line` is the first of `code`; `changed`: the file is younger than the process.
+    """
+    source = read_lines(place)
+    if source is None:
+        return None
+    lines, changed_ns = source
+    path = PurePath(place.file)
+    first, last = _lines_of_function("\n".join(lines), place.line)
+    if last - first >= MAX_LINES:
+        # Its head says whose code it is only when it is in sight anyway.
+        first = max(first, place.line - MAX_LINES // 2)
+        last = min(last, first + MAX_LINES - 1)
+    code = lines[first - 1 : min(last, len(lines))]
+    return {
+        "file": f"{path.parent.name}/{path.name}",
+        "line": first,
+        "function": place.function,
+        "code": _without_indent(code),
+        "changed": changed_ns > began_unix_ns,
+    }
+
+
+def _lines_of_function(text: str, line: int) -> tuple[int, int]:
+    """Return the first and last line of the innermost function around a line."""
+    found = (max(1, line - AROUND_LINES), line + AROUND_LINES)
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return found
+    best = None
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+        last = node.end_lineno or node.lineno
+        if first <= line <= last and (best is None or first >= best[0]):
+            best = (first, last)
+    return best or found
+
+
+def _without_indent(lines: list[str]) -> str:
+    """Take away what all lines are indented by; lines keep their number."""
+    filled = [line for line in lines if line.strip()]
+    indent = min((len(line) - len(line.lstrip()) for line in filled), default=0)
+    return "\n".join(line[indent:] for line in lines)

@@ -1,0 +1,76 @@
+// @ts-check
+
+// All that is still known, on one low strip: the loops' lanes, stalls as tall as the strip, and a frame
+// around the stretch in the big picture.
+
+import { Scale } from "../view/scale.js";
+import { BLOCKED, LOOP_LANE, RUNNING } from "../wire.js";
+import { resolve } from "./detail-level.js";
+
+/** The strip shows at least this much, and this many times what the big picture shows. */
+const LEAST_NS = 60e9;
+const RANGES = 12;
+const MIN_FRAME_PX = 6;
+const MIN_STALL_PX = 2;
+
+/**
+ * The stretch of the strip: the last minute, or a dozen pictures; and where the viewer is, however far back.
+ * @param {{oldestNs: number, nowNs: number, leftNs: number, rangeNs: number, leftPx: number, widthPx: number}} at
+ */
+export function minimapScale({ oldestNs, nowNs, leftNs, rangeNs, leftPx, widthPx }) {
+  const wishNs = Math.max(LEAST_NS, rangeNs * RANGES);
+  const knownNs = Math.min(oldestNs, leftNs, nowNs - LEAST_NS);
+  const startNs = Math.max(Math.min(nowNs - wishNs, leftNs - rangeNs), knownNs);
+  return new Scale(startNs, Math.max(nowNs - startNs, rangeNs, 1), leftPx, widthPx);
+}
+
+/**
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {object} scene
+ * @param {readonly import("../model/lanes.js").Lane[]} scene.lanes
+ * @param {Scale} scene.scale
+ * @param {number} scene.nowNs
+ * @param {number} scene.stallNs
+ * @param {{startNs: number, endNs: number}} scene.sight
+ * @param {{widthPx: number, heightPx: number}} scene.size
+ * @param {import("../theme.js").Palette} palette
+ */
+export function drawMinimap(ctx, { lanes, scale, nowNs, stallNs, sight, size }, palette) {
+  ctx.fillStyle = palette.bg;
+  ctx.fillRect(0, 0, size.widthPx, size.heightPx);
+  const loops = lanes.filter(({ kind }) => kind === LOOP_LANE);
+  const rowPx = (size.heightPx - 4) / Math.max(loops.length, 1);
+  const stalls = [];
+  loops.forEach((lane, k) => {
+    const topPx = 2 + k * rowPx;
+    const bar = (state, leftPx, rightPx, tick) => {
+      if (state === BLOCKED) {
+        stalls.push({ leftPx, widthPx: Math.max(rightPx - leftPx, MIN_STALL_PX), topPx });
+        return;
+      }
+      ctx.fillStyle = palette.fills[state];
+      ctx.fillRect(leftPx, topPx, Math.max(rightPx - leftPx, 1), rowPx - 1);
+      if (!tick) return;
+      ctx.fillStyle = palette.fills[RUNNING];
+      const tickPx = Math.max(tick * (rowPx - 1), 1);
+      ctx.fillRect(leftPx, topPx + rowPx - 1 - tickPx, Math.max(rightPx - leftPx, 1), tickPx);
+    };
+    resolve(lane.spans, scale, nowNs, stallNs, { slice: (s, l, r) => bar(s, l, r, 0), column: bar }, LOOK);
+  });
+  ctx.fillStyle = palette.fills[BLOCKED];
+  for (const { leftPx, widthPx, topPx } of stalls) ctx.fillRect(leftPx, topPx, widthPx, rowPx - 1);
+  const frame = frameOf(scale, sight);
+  ctx.strokeStyle = palette.ink;
+  ctx.lineWidth = 2;
+  ctx.strokeRect(frame.leftPx + 1, 1, Math.max(frame.rightPx - frame.leftPx - 2, 2), size.heightPx - 2);
+}
+
+/** However short the stretch, its frame can be seen and caught. */
+export function frameOf(scale, sight) {
+  const leftPx = Math.max(scale.toPx(sight.startNs), scale.leftPx);
+  const rightPx = Math.min(scale.toPx(sight.endNs), scale.rightPx);
+  const lackPx = Math.max(MIN_FRAME_PX - (rightPx - leftPx), 0) / 2;
+  return { leftPx: leftPx - lackPx, rightPx: rightPx + lackPx };
+}
+
+const LOOK = Object.freeze({ columnPx: 2, leastPx: 1, ticks: Object.freeze({ served: 0, own: 0 }) });

@@ -1,0 +1,76 @@
+// @ts-check
+
+// Keeps the address in step with the view, and the view in step with an address that was opened.
+// Browsers stop listening to a page that writes its address too often: twice a second at most.
+
+import { readAddress, writeAddress } from "../view/address.js";
+
+const WRITE_MS = 500;
+
+export class Link {
+  #stage;
+  #writtenMs = -Infinity;
+  #written = "";
+  #run = "";
+
+  /**
+   * @param {object} stage
+   * @param {import("../view/viewport.js").Viewport} stage.viewport
+   * @param {import("../view/choice.js").Choice} stage.choice
+   * @param {import("../view/playback.js").Playback} stage.playback
+   * @param {() => number} stage.nowNs
+   * @param {AbortSignal} signal
+   */
+  constructor(stage, signal) {
+    this.#stage = stage;
+    addEventListener("hashchange", () => this.#run && this.#restore(), { signal });
+  }
+
+  /** The server's run is known: times in the address now mean something, or nothing. */
+  begin(run) {
+    if (run === this.#run) return;
+    const isFirst = this.#run === "";
+    this.#run = run;
+    if (isFirst) this.#restore();
+  }
+
+  /** @param {number} nowMs */
+  keep(nowMs) {
+    if (!this.#run || nowMs - this.#writtenMs < WRITE_MS) return;
+    this.#writtenMs = nowMs;
+    const { viewport, choice, playback, nowNs } = this.#stage;
+    const { isLive, startNs, rangeNs } = viewport;
+    const latestNs = nowNs();
+    const headNs = playback.atNs(latestNs);
+    // At the right edge it stands by itself.
+    const atNs = headNs === viewport.shownNs(latestNs) ? null : headNs;
+    const fragment = writeAddress({
+      run: this.#run,
+      held: isLive ? null : { startNs, rangeNs, atNs },
+      rangeNs,
+      filter: choice.filter,
+      grouping: choice.grouping,
+      pins: [...choice.pins],
+      unfolded: [...choice.unfolded],
+      showsTasks: choice.showsTasks,
+    });
+    if (fragment === this.#written) return;
+    this.#written = fragment;
+    const url = location.pathname + location.search + (fragment ? `#${fragment}` : "");
+    globalThis.history.replaceState(null, "", url);
+  }
+
+  #restore() {
+    const { viewport, choice, playback, nowNs } = this.#stage;
+    const view = readAddress(location.hash, this.#run);
+    choice.restore(view);
+    const { held } = view;
+    if (held) {
+      if (held.atNs !== null) playback.seek(held.atNs, nowNs());
+      viewport.goTo(held.startNs, held.rangeNs, nowNs());
+    } else {
+      viewport.goLive();
+      viewport.zoomBy(view.rangeNs / viewport.rangeNs, nowNs());
+    }
+  }
+}

@@ -1,0 +1,143 @@
+// @ts-check
+
+// The phase of the loop in one sentence, written from what happened. Live, it tells the state, which
+// can be read; held, it tells the very change at the playhead.
+
+import { countOf, formatDuration } from "../format.js";
+import * as wire from "../wire.js";
+import { reasonOf } from "./moment.js";
+import { changeAt } from "./steps.js";
+
+const TOLD_NS = 5e6;
+const ENDED_BY_CALLBACK = new Set([wire.WAITING, wire.DUE, wire.THREAD, wire.PROCESS]);
+
+/**
+ * The state of the loop, for a picture that runs.
+ * @param {import("./moment.js").Moment} moment
+ * @param {number} stallNs
+ */
+export function stateInWords(moment, stallNs) {
+  const { running, ready, due, door, waitingCount, isKnown } = moment;
+  if (!isKnown) return "What the loop did then is not known.";
+  const lengthNs = running ? moment.ns - running.sinceNs : 0;
+  if (running && lengthNs >= stallNs) {
+    const held = [
+      door.length && `${door.length} at the door`,
+      due.length && `${due.length} due`,
+      ready.length && `${ready.length} ready`,
+    ].filter(Boolean);
+    const others = held.length ? `${inList(held)} cannot go on` : "nobody else can go on";
+    return `${nameOfRun(running)} holds the loop: ${others}.`;
+  }
+  // What the loop does for itself is over before it is read.
+  if (running && (running.request || lengthNs > TOLD_NS)) return `${nameOfRun(running)} runs; ${behind(ready.length)}.`;
+  if (ready.length) return `${countOf(ready.length, "task is", "tasks are")} ready, one after the other gets its turn.`;
+  if (!waitingCount) return "The loop sleeps: there is nothing to do.";
+  return `The loop sleeps: ${waitingCount === 1 ? "one task waits" : `all ${waitingCount} tasks wait`}, nobody is ready.`;
+}
+
+/**
+ * The change at this moment, or the last one before it.
+ * @param {import("./lanes.js").Lanes} lanes
+ * @param {(index: number) => string} text
+ * @param {import("./moment.js").Moment} moment
+ * @param {number} loop
+ * @param {number} stallNs
+ * @param {boolean} [showsTasks] does one look at the app's own tasks, too?
+ */
+export function changeInWords(lanes, text, moment, loop, stallNs, showsTasks = true) {
+  const { running, ns } = moment;
+  if (running && ns - running.sinceNs >= stallNs) return stateInWords(moment, stallNs);
+  const change = changeAt(lanes.all, loop, ns);
+  if (!change) return stateInWords(moment, stallNs);
+  // What the app does for itself while nobody looks at it is no news.
+  if (!change.lane.request && !showsTasks && !running) return stateInWords(moment, stallNs);
+  const words = wordsOf(change, moment, text);
+  const agoNs = ns - change.ns;
+  // Within a tenth of a millisecond it is this very change; later, the loop has slept since.
+  if (agoNs < 1e5 || running) return words;
+  return `${words} Since then the loop sleeps, ${formatDuration(agoNs)} so far.`;
+}
+
+function wordsOf({ lane, i }, moment, text) {
+  const { spans } = lane;
+  const state = spans.state(i);
+  const from = cameFrom(spans, i);
+  const before = from >= 0 ? spans.state(from) : wire.GONE;
+  if (lane.kind === wire.LOOP_LANE) {
+    return `The loop runs a callback: ${wire.readInfo(text(spans.info(i))).what || "unnamed"}.`;
+  }
+  const who = nameOf(lane);
+  switch (state) {
+    case wire.OUTSIDE:
+      return `${who} was sent: it stands at the door until the loop looks.`;
+    case wire.DUE:
+      return `\`${reasonOf(lane, i, text)}\` is over for ${who}: it is due, but the loop has not looked.`;
+    case wire.READY: {
+      const ahead = moment.ready.findIndex((being) => being.lane === lane);
+      return `${arrival(lane, from, before, who, text)} joins the ready queue${queueBehind(ahead)}.`;
+    }
+    case wire.RUNNING:
+      if (before === wire.WAITING || before === wire.DUE) {
+        return `\`${reasonOf(lane, from, text)}\` is over: the loop runs the callback that wakes ${who}.`;
+      }
+      return `It is the turn of ${who}: it runs, ${behind(moment.ready.length)}.`;
+    case wire.WAITING:
+      return `${who} waits for \`${reasonOf(lane, i, text)}\` and gives the loop back.`;
+    case wire.THREAD_QUEUE:
+      return `${who} wants a worker thread, and waits for a free token.`;
+    case wire.THREAD:
+      return `${who} goes on in a worker thread: the loop is free.`;
+    case wire.PROCESS:
+      return `${who} goes on in another process: the loop is free.`;
+    case wire.GONE:
+      return lane.request ? `${who} is answered.` : `${who} is done.`;
+    default:
+      return `${who}: unknown, its records were lost.`;
+  }
+}
+
+/**
+ * The span that it comes from. A step begins from the ready queue; what runs straight out of a wait is
+ * the callback that ends it, and stands between the wait and the queue.
+ */
+function cameFrom(spans, i) {
+  const isWake = spans.state(i) === wire.READY && i > 1 && spans.state(i - 1) === wire.RUNNING;
+  return isWake && ENDED_BY_CALLBACK.has(spans.state(i - 2)) ? i - 2 : i - 1;
+}
+
+function arrival(lane, from, before, who, text) {
+  if (before === wire.WAITING || before === wire.DUE) {
+    return `\`${reasonOf(lane, from, text)}\` is over: ${who}`;
+  }
+  if (before === wire.THREAD) return `Its thread is done: ${who}`;
+  if (before === wire.PROCESS) return `Its process is done: ${who}`;
+  if (before === wire.OUTSIDE) return `The loop has looked: ${who} comes in and`;
+  if (before === wire.RUNNING) return `${who} lets others go first and`;
+  return `${who} is new and`;
+}
+
+function queueBehind(ahead) {
+  if (ahead < 0) return "";
+  if (ahead === 0) return ", first in line";
+  return ` behind ${ahead === 1 ? "one other" : `${ahead} others`}`;
+}
+
+function behind(count) {
+  if (count === 0) return "nobody is ready behind it";
+  return count === 1 ? "one is ready behind it" : `${count} are ready behind it`;
+}
+
+function nameOf(lane) {
+  return lane.request ? `request ${lane.request}` : `task ${lane.label || "without a name"}`;
+}
+
+function nameOfRun(run) {
+  if (run.request) return `Request ${run.request}`;
+  return run.what ? `\`${run.what}\`` : "A callback";
+}
+
+function inList(words) {
+  if (words.length < 2) return words.join("");
+  return `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}

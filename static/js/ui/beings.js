@@ -1,0 +1,137 @@
+// @ts-check
+
+// Requests and tasks as small marks with a number and the request's own colour. Each is made once and
+// moves between the boxes, so that the eye can follow it. Draws where it is told; decides nothing.
+
+import { formatLane } from "../format.js";
+import { STATES } from "../wire.js";
+import { make, setText } from "./parts.js";
+
+const FLIGHT_MS = 280;
+/** More at once is a swarm that nobody can follow, and costs frames. */
+const MAX_FLIGHTS = 60;
+/** Hues a golden angle apart differ most, however many there are. */
+const HUE_STEP = 137.508;
+
+/**
+ * @typedef {object} Seat where a being is to be drawn
+ * @property {HTMLElement} box
+ * @property {import("../model/moment.js").Being} being
+ * @property {"row" | "chip" | "dot"} form
+ * @property {string} [note] how long, or how much longer
+ * @property {number} [left] share of its wait that is still to come
+ */
+
+/** The colour by which one knows a request again. */
+export function tint(element, request) {
+  const hue = request ? String(Math.round((request * HUE_STEP) % 360)) : "";
+  if (element.dataset.hue === hue) return;
+  element.dataset.hue = hue;
+  element.style.setProperty("--hue", hue || "0");
+}
+
+export class Beings {
+  /** @type {Map<number, HTMLElement>} by lane */
+  #marks = new Map();
+  #layout = "";
+  #stays;
+
+  constructor() {
+    this.#stays = matchMedia("(prefers-reduced-motion: reduce)");
+  }
+
+  /** @param {readonly Seat[]} seats in the order in which they stand in their boxes */
+  show(seats) {
+    const layout = seats.map(({ box, being, form }) => `${box.dataset.part ?? box.dataset.group} ${being.lane.id} ${form}`).join();
+    if (layout !== this.#layout) {
+      this.#layout = layout;
+      this.#settle(seats);
+    }
+    for (const seat of seats) this.#write(seat);
+  }
+
+  #settle(seats) {
+    const moves = !this.#stays.matches && document.visibilityState === "visible";
+    const isSwarm = seats.length > MAX_FLIGHTS * 4;
+    const from = moves && !isSwarm ? this.#places() : new Map();
+    const kept = new Set();
+    /** @type {Map<HTMLElement, number>} how many each box holds by now */
+    const filled = new Map();
+    for (const { box, being } of seats) {
+      const mark = this.#marks.get(being.lane.id) ?? this.#make(being.lane);
+      kept.add(being.lane.id);
+      const at = filled.get(box) ?? 0;
+      filled.set(box, at + 1);
+      if (box.children[at] !== mark) box.insertBefore(mark, box.children[at] ?? null);
+    }
+    for (const [id, mark] of this.#marks) {
+      if (kept.has(id)) continue;
+      mark.remove();
+      this.#marks.delete(id);
+    }
+    for (const { being, form } of seats) this.#form(being, form);
+    if (from.size) this.#fly(from);
+  }
+
+  #places() {
+    const places = new Map();
+    for (const [id, mark] of this.#marks) {
+      places.set(id, mark.getBoundingClientRect());
+    }
+    return places;
+  }
+
+  #fly(from) {
+    // First all that is read, then all that is written: else each read costs a layout.
+    const flights = [];
+    for (const [id, old] of from) {
+      const mark = this.#marks.get(id);
+      if (!mark || flights.length >= MAX_FLIGHTS) continue;
+      const place = mark.getBoundingClientRect();
+      const dx = old.left - place.left;
+      const dy = old.top - place.top;
+      if (Math.hypot(dx, dy) >= 2) flights.push({ mark, dx, dy });
+    }
+    for (const { mark, dx, dy } of flights) {
+      mark.getAnimations().forEach((animation) => animation.cancel());
+      mark.animate([{ transform: `translate(${dx}px, ${dy}px)`, zIndex: 3 }, { transform: "none", zIndex: 3 }], {
+        duration: FLIGHT_MS,
+        easing: "cubic-bezier(0.2, 0.7, 0.2, 1)",
+      });
+    }
+  }
+
+  #make(lane) {
+    const mark = make("button", "being", make("i", "tint"), make("b", ""), make("span", ""), make("small", ""));
+    mark.setAttribute("type", "button");
+    // The rows of the timeline are the way for the keyboard; hundreds of stops are none.
+    mark.tabIndex = -1;
+    mark.dataset.lane = String(lane.id);
+    this.#marks.set(lane.id, mark);
+    return mark;
+  }
+
+  #form({ lane, state }, form) {
+    const mark = /** @type {HTMLElement} */ (this.#marks.get(lane.id));
+    mark.dataset.form = form;
+    mark.dataset.state = STATES[state];
+    mark.dataset.kind = lane.request ? "request" : "task";
+    tint(mark, lane.request);
+  }
+
+  #write({ being, note = "", left }) {
+    const { lane } = being;
+    const mark = /** @type {HTMLElement} */ (this.#marks.get(lane.id));
+    const [, number, name, small] = mark.children;
+    const title = formatLane(lane.request, lane.label);
+    setText(number, lane.request ? `#${lane.request}` : "");
+    setText(name, lane.request ? formatLane(0, lane.label) : lane.label || "a task");
+    setText(small, note);
+    if (mark.title !== title) mark.title = title;
+    if (mark.getAttribute("aria-label") !== title) mark.setAttribute("aria-label", title);
+    const state = STATES[being.state];
+    if (mark.dataset.state !== state) mark.dataset.state = state;
+    if (left === undefined) mark.style.removeProperty("--left");
+    else mark.style.setProperty("--left", left.toFixed(2));
+  }
+}

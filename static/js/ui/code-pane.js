@@ -1,0 +1,152 @@
+// @ts-check
+
+// The real source of who is looked at, with the line lit at which it runs or awaits: the selected row,
+// else who was on the loop at the playhead, else the line of the last stall. Asks the server for each
+// line once; keeps the last answers.
+
+import { fileName, formatLane, formatPlace } from "../format.js";
+import { readPlace, whereabouts } from "../model/whereabouts.js";
+import { tint } from "./beings.js";
+import { codeBlock } from "./code.js";
+import { part, setText } from "./parts.js";
+
+const MAX_SOURCES = 100;
+
+/**
+ * @typedef {{file: string, line: number, function: string, code: string}} Source
+ * @typedef {{key: string, title: string, request: number, verb: string, place: string, route: string, isStall: boolean}} Subject
+ */
+
+export class CodePane {
+  #box;
+  #title;
+  #tint;
+  #verb;
+  #code;
+  #signal;
+  #onFound;
+  #shown = "";
+  /** @type {Map<string, Source | null>} null: asked, not there */
+  #sources = new Map();
+
+  /**
+   * @param {ParentNode} root
+   * @param {() => void} onFound
+   * @param {AbortSignal} signal
+   */
+  constructor(root, onFound, signal) {
+    this.#box = part(root, "code-pane");
+    this.#title = part(root, "code-title");
+    this.#tint = part(root, "code-tint");
+    this.#verb = part(root, "code-verb");
+    this.#code = part(root, "code-lines");
+    this.#signal = signal;
+    this.#onFound = onFound;
+  }
+
+  /**
+   * @param {Subject | null} subject
+   * @param {readonly import("./triggers.js").Scenario[]} scenarios
+   */
+  show(subject, scenarios) {
+    const source = subject ? this.#sourceOf(subject, scenarios) : null;
+    this.#box.hidden = !source;
+    if (!subject || !source) return;
+    setText(this.#title, subject.title);
+    setText(this.#verb, subject.verb);
+    tint(this.#tint, subject.request);
+    const line = readPlace(subject.place)?.line ?? 0;
+    const key = `${source.file} ${source.line} ${line} ${subject.isStall}`;
+    if (key === this.#shown) return;
+    this.#shown = key;
+    const block = codeBlock(source.code, source.line, line);
+    block.toggleAttribute("data-stall", subject.isStall);
+    block.tabIndex = 0;
+    block.setAttribute("role", "group");
+    block.setAttribute("aria-label", `Code of ${source.function}`);
+    this.#code.replaceChildren(block);
+    const lit = block.querySelector("[data-lit]");
+    // Only inside its own box: the page must not jump.
+    if (lit) block.scrollTop = /** @type {HTMLElement} */ (lit).offsetTop - block.clientHeight / 2;
+  }
+
+  #sourceOf({ place, route }, scenarios) {
+    const known = place ? this.#sources.get(place) : null;
+    if (known) return known;
+    if (place && known === undefined) this.#ask(place);
+    return scenarioAt(place, route, scenarios);
+  }
+
+  async #ask(place) {
+    if (this.#sources.size >= MAX_SOURCES) this.#sources.clear();
+    this.#sources.set(place, null);
+    try {
+      const url = `/api/source?place=${encodeURIComponent(place)}`;
+      const response = await fetch(url, { signal: this.#signal });
+      if (!response.ok) return;
+      this.#sources.set(place, await response.json());
+      this.#onFound();
+    } catch {
+      // The dashboard is away, which the page says by itself; asked again when it is back.
+      this.#sources.delete(place);
+    }
+  }
+}
+
+/**
+ * @param {object} at
+ * @param {import("../model/history.js").History} at.history
+ * @param {import("../model/moment.js").Moment} at.moment
+ * @param {import("../model/lanes.js").Lane | null} at.selected
+ * @param {boolean} at.isLive
+ * @returns {Subject | null}
+ */
+export function subjectAt({ history, moment, selected, isLive }) {
+  const text = (i) => history.text(i);
+  const stall = stallAt(history, moment.ns, isLive);
+  const isHeldUp = stall && moment.ns < stall.start_ns + stall.duration_ms * 1e6;
+  const runs = moment.running?.request ? history.lanes.ofRequest(moment.running.request) : null;
+  const lane = selected ?? (isLive || isHeldUp ? null : runs ?? lastRun(history, moment));
+  if (lane) {
+    const { place, verb } = whereabouts(lane, text, moment.ns);
+    const isStall = Boolean(isHeldUp && runs === lane && stall.culprit);
+    const at = isStall ? placeOf(stall.culprit) : place;
+    const title = formatLane(lane.request, lane.label);
+    return { key: at, title, request: lane.request, verb: isStall ? "holds the loop here" : verb, place: at, route: lane.label, isStall };
+  }
+  if (!stall?.culprit) return null;
+  const title = `${formatPlace(stall.culprit)} in ${stall.culprit.function}`;
+  const verb = stall.over && !isHeldUp ? "held the loop here" : "holds the loop here";
+  return { key: title, title, request: 0, verb, place: placeOf(stall.culprit), route: "", isStall: true };
+}
+
+/** Live the last stall; held, the last that had begun by then. */
+function stallAt(history, ns, isLive) {
+  if (isLive) return history.lastStall;
+  let last = null;
+  for (const stall of history.stalls.values()) {
+    if (stall.start_ns <= ns && (!last || stall.start_ns >= last.start_ns)) last = stall;
+  }
+  return last;
+}
+
+function lastRun(history, moment) {
+  const run = moment.before[0];
+  return run ? history.lanes.ofRequest(run.request) ?? null : null;
+}
+
+function placeOf({ file, line, function: name }) {
+  return `${fileName(file)}:${line} in ${name}`;
+}
+
+/** The demo's own handlers are here before the first line is known. */
+function scenarioAt(place, route, scenarios) {
+  const at = readPlace(place);
+  const path = route.slice(route.indexOf(" ") + 1);
+  for (const { source, path: scenarioPath } of scenarios) {
+    const end = source.line + source.code.trimEnd().split("\n").length - 1;
+    if (at && fileName(source.file) === at.file && at.line >= source.line && at.line <= end) return source;
+    if (!at && path && scenarioPath === path) return source;
+  }
+  return null;
+}

@@ -1,0 +1,78 @@
+// @ts-check
+
+// Which of several loops is shown: the one that was chosen, else a blocked one, else the one that was
+// shown before. Loops are never mixed, and none is left without a reason.
+
+import { make, part, resizeChildren, setText } from "./parts.js";
+
+export class LoopChoice {
+  #box;
+  #chosen = 0;
+  #shown = 0;
+
+  /**
+   * @param {ParentNode} root
+   * @param {() => void} onChange
+   * @param {AbortSignal} signal
+   */
+  constructor(root, onChange, signal) {
+    this.#box = part(root, "loop-choice");
+    this.#box.addEventListener(
+      "click",
+      (event) => {
+        const button = /** @type {HTMLElement | null} */ (
+          /** @type {Element} */ (event.target).closest("[data-loop]")
+        );
+        if (!button) return;
+        const id = Number(button.dataset.loop);
+        // A second press lets the loop be chosen by what happens again.
+        this.#chosen = id === this.#chosen ? 0 : id;
+        this.#shown = id;
+        onChange();
+      },
+      { signal },
+    );
+  }
+
+  /** @param {readonly import("../wire.js").LoopNow[]} loops */
+  of(loops) {
+    const living = loops.filter(({ state }) => state !== "ended");
+    const pool = living.length ? living : loops.slice(-1);
+    const byId = (id) => pool.find((loop) => loop.id === id);
+    const loop =
+      byId(this.#chosen) ?? longestBlocked(pool) ?? byId(this.#shown) ?? busiest(pool) ?? null;
+    this.#shown = loop?.id ?? 0;
+    return loop;
+  }
+
+  /** @param {readonly import("../wire.js").LoopNow[]} loops */
+  show(loops) {
+    // By place, not by age: a restarted worker stands where the one before it stood.
+    const living = loops.filter(({ state }) => state !== "ended").sort(byPlace);
+    this.#box.hidden = living.length < 2;
+    if (this.#box.hidden) return;
+    resizeChildren(this.#box, living.length, () => make("button", "bar-button loop-button"));
+    living.forEach((loop, i) => {
+      const button = /** @type {HTMLElement} */ (this.#box.children[i]);
+      button.dataset.loop = String(loop.id);
+      button.dataset.lamp = loop.state;
+      setText(button, `${loop.worker} · ${loop.pid}`);
+      button.title = `${loop.title || "process"} ${loop.worker}, pid ${loop.pid}`;
+      button.setAttribute("aria-pressed", String(loop.id === this.#chosen));
+      button.toggleAttribute("data-shown", loop.id === this.#shown);
+    });
+  }
+}
+
+function byPlace(one, other) {
+  return one.title.localeCompare(other.title) || one.worker - other.worker || one.id - other.id;
+}
+
+function longestBlocked(loops) {
+  const blocked = loops.filter(({ state }) => state === "blocked");
+  return blocked.sort((one, other) => other.blocked_ms - one.blocked_ms)[0];
+}
+
+function busiest(loops) {
+  return [...loops].sort((one, other) => other.utilisation - one.utilisation)[0];
+}

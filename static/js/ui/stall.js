@@ -1,0 +1,137 @@
+// @ts-check
+
+// The last stall in full: the whole stack with other people's code folded away, how the samples split,
+// and whom it held up. Asks the dashboard for it when there is something new. The code itself is in the
+// code pane.
+
+import { fileName, formatMs, formatPercent } from "../format.js";
+import { make, part } from "./parts.js";
+
+/** A stall's line may move; more than this is more than anyone reads. */
+const ASK_EVERY_MS = 500;
+const MAX_HELD = 12;
+
+/**
+ * Neighbouring lines of other people's code become one fold.
+ * @template {{user: boolean}} L
+ * @param {readonly L[]} stack innermost first
+ * @returns {{user: boolean, lines: L[]}[]}
+ */
+export function foldStack(stack) {
+  const folds = [];
+  for (const line of stack) {
+    const last = folds.at(-1);
+    if (last && last.user === line.user) last.lines.push(line);
+    else folds.push({ user: line.user, lines: [line] });
+  }
+  return folds;
+}
+
+/**
+ * The packages of some lines: "starlette, fastapi".
+ * @param {readonly {file: string}[]} lines
+ */
+export function packagesOf(lines) {
+  return [...new Set(lines.map(({ file }) => packageOf(file)))].join(", ");
+}
+
+/** The folder below the one that holds packages, else the file's own name. */
+function packageOf(file) {
+  const parts = file.split(/[\\/]/);
+  const at = parts.findLastIndex((each) => /^(site|dist)-packages$|^python3\.\d+$/.test(each));
+  const name = at >= 0 ? parts[at + 1] : undefined;
+  return (name ?? fileName(file)).replace(/\.py$/, "");
+}
+
+export class StallView {
+  #box;
+  #signal;
+  #key = "";
+  #askedMs = -Infinity;
+  #asking = false;
+
+  /**
+   * @param {ParentNode} root
+   * @param {AbortSignal} signal
+   */
+  constructor(root, signal) {
+    this.#box = part(root, "stall");
+    this.#signal = signal;
+  }
+
+  /**
+   * @param {import("../wire.js").Stall | null} stall
+   * @param {number} nowMs
+   */
+  show(stall, nowMs) {
+    this.#box.hidden = !stall;
+    const culprit = stall?.culprit;
+    const key = stall ? `${stall.id} ${stall.over} ${culprit?.file}:${culprit?.line}` : "";
+    if (!stall || key === this.#key || this.#asking || nowMs - this.#askedMs < ASK_EVERY_MS) return;
+    this.#key = key;
+    this.#askedMs = nowMs;
+    this.#ask(stall.id);
+  }
+
+  async #ask(id) {
+    this.#asking = true;
+    try {
+      const answer = await fetch(`/api/stalls/${id}`, { signal: this.#signal });
+      if (answer.ok) this.#draw(await answer.json());
+    } catch {
+      // The page is leaving, or the connection is lost, which the lamp says.
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  #draw(stall) {
+    const wasOpen = this.#box.querySelector("details")?.open ?? false;
+    const { stack, samples, held_up: heldUp } = stall;
+    this.#box.replaceChildren();
+    if (samples.length > 1) this.#box.append(splitOf(samples));
+    if (!stack.length && !heldUp.length) return;
+    const details = document.createElement("details");
+    details.open = wasOpen;
+    details.append(make("summary", "", "The whole stack, and who had to wait"));
+    details.append(stackOf(stack), heldOf(heldUp));
+    this.#box.append(details);
+  }
+}
+
+function splitOf(samples) {
+  const words = samples.slice(0, 4).map(({ share, file, line }) => `${formatPercent(share)} ${fileName(file)}:${line}`);
+  return make("p", "stall-split", words.join("  ·  "));
+}
+
+function stackOf(stack) {
+  const list = make("ol", "stack");
+  for (const { user, lines } of foldStack(stack)) {
+    if (user) lines.forEach((line) => list.append(lineOf(line)));
+    else {
+      const fold = document.createElement("details");
+      const inner = make("ol", "stack");
+      inner.append(...lines.map(lineOf));
+      fold.append(make("summary", "", `${lines.length} of ${packagesOf(lines)}`), inner);
+      const item = make("li", "stack-fold");
+      item.append(fold);
+      list.append(item);
+    }
+  }
+  return list;
+}
+
+function lineOf({ file, line, function: name }) {
+  const item = make("li", "", `${name}  ${fileName(file)}:${line}`);
+  item.title = `${file}:${line}`;
+  return item;
+}
+
+function heldOf(heldUp) {
+  const list = make("ul", "held-up");
+  for (const { label, delay_ms: delayMs } of heldUp.slice(0, MAX_HELD)) {
+    list.append(make("li", "", `${label}  ${formatMs(delayMs)}`));
+  }
+  if (heldUp.length > MAX_HELD) list.append(make("li", "", `and ${heldUp.length - MAX_HELD} more`));
+  return list;
+}

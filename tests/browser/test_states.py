@@ -1,0 +1,131 @@
+"""Every state of the page is designed: what it says when things are not as usual."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import urllib.request
+
+import pytest
+from hands import press, wait_finished, wait_lamp, wait_state
+from playwright.sync_api import expect
+
+CARD = "[data-part=page-state]"
+
+
+def test_first_visit_tells_what_to_press(page):
+    """With nothing to see yet the page says what to press."""
+    expect(page.locator(".empty")).to_be_visible()
+    expect(page.locator(".empty")).to_contain_text("Press")
+    expect(page.locator(CARD)).to_be_hidden()
+
+
+def test_connecting(product, browser):
+    """Until the dashboard has answered the page says that it is connecting."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.route("**/events*", lambda route: None)
+    page.goto(product.url)
+
+    wait_state(page, "connecting")
+    expect(page.locator(CARD)).to_contain_text("Connecting")
+    context.close()
+
+
+def test_behind_then_gone_then_live(page, product):
+    """A dashboard that stops answering is first behind, then gone, and comes back."""
+    os.kill(product.process.pid, signal.SIGSTOP)
+    try:
+        wait_state(page, "behind")
+        expect(page.locator(CARD)).to_contain_text("old")
+        wait_state(page, "lost")
+        expect(page.locator(CARD)).to_contain_text("The dashboard is gone")
+    finally:
+        os.kill(product.process.pid, signal.SIGCONT)
+
+    wait_state(page, "live")
+    expect(page.locator(CARD)).to_be_hidden()
+
+
+def test_demo_app_restarts_in_sight(page, product):
+    """While the demo app restarts the card says so, and goes when it is back."""
+    pid = product.get("/api/state")["loops"][0]["pid"]
+    os.kill(pid, signal.SIGKILL)
+
+    expect(page.locator("html[data-observed=restarting]")).to_be_attached()
+    expect(page.locator(CARD)).to_contain_text("restarting")
+    expect(page.locator("html[data-observed=recorded]")).to_be_attached()
+    expect(page.locator(CARD)).to_be_hidden()
+
+
+def test_paused_says_when(page):
+    """A held picture says how long ago it was."""
+    press(page, "Fast")
+    wait_finished(page, 1)
+    page.keyboard.press("Space")
+
+    wait_lamp(page, "paused")
+    expect(page.locator("[data-part=lamp-detail]")).to_contain_text("ago")
+
+
+def test_lost_records_are_counted(product, browser):
+    """Records that were overwritten before they were read are counted in words."""
+    context = browser.new_context()
+    page = context.new_page()
+    hello = hello_of(product)
+    hello["snapshot"]["missed"] = 1200
+    body = f"event: hello\ndata: {json.dumps(hello)}\n\n"
+    page.route(
+        "**/events*",
+        lambda route: route.fulfill(content_type="text/event-stream", body=body),
+    )
+    page.goto(product.url)
+
+    told = page.locator("[data-part=sentences]")
+    expect(told).to_contain_text("1,200 records lost")
+    context.close()
+
+
+def hello_of(product):
+    """Return the first event that a dashboard sends."""
+    with urllib.request.urlopen(f"{product.url}/events", timeout=10) as stream:
+        for line in stream:
+            if line.startswith(b"data: "):
+                return json.loads(line[6:])
+    pytest.fail("the stream ended before its first event")
+
+
+@pytest.mark.parametrize("what", ["modules", "EventSource"])
+def test_unsupported_browser(product, browser, what):
+    """A browser that cannot run the page is told so, whether or not it runs scripts."""
+    context = browser.new_context()
+    page = context.new_page()
+    if what == "modules":
+        page.route("**/main.js", lambda route: route.abort())
+    else:
+        page.add_init_script("delete globalThis.EventSource")
+    page.goto(product.url)
+
+    words = page.locator("[data-part=unsupported]")
+    expect(words).to_be_visible()
+    expect(words).to_contain_text("browser")
+    context.close()
+
+
+def test_metrics_share_the_axis(page):
+    """Numbers over time stand on the timeline's own axis and cursor."""
+    press(page, "Slow", 5)
+    wait_finished(page, 5)
+    page.keyboard.press("n")
+    strips = page.locator("[data-part=metrics-canvas]")
+    expect(strips).to_be_visible()
+    expect(page.locator("[data-part=boxes]")).to_be_hidden()
+    timeline = page.locator("[data-part=canvas]").bounding_box()
+    assert strips.bounding_box()["x"] == timeline["x"]
+    assert strips.bounding_box()["width"] == timeline["width"]
+
+    page.mouse.move(timeline["x"] + timeline["width"] - 100, timeline["y"] + 60)
+    expect(page.locator("[data-part=metrics-head]")).to_be_visible()
+    page.keyboard.press("n")
+    expect(page.locator("[data-part=boxes]")).to_be_visible()

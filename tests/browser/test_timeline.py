@@ -1,0 +1,245 @@
+"""The timeline in the hands of an expert: every move, and back again."""
+
+from __future__ import annotations
+
+import pytest
+from hands import press, wait_finished, wait_state
+from playwright.sync_api import expect
+
+CANVAS = "[data-part=canvas]"
+RANGE = "[data-part=range]"
+SELECTION = "[data-part=selection]"
+TABLE = "[data-part=twin-rows]"
+
+
+@pytest.fixture
+def served(page):
+    """A page on which five slow requests and a block are over, held as it then was."""
+    press(page, "Slow", 5)
+    press(page, "Blocking")
+    wait_finished(page, 6)
+    page.keyboard.press("Space")
+    wait_state(page, "paused")
+    return page
+
+
+def part(page, name):
+    """Return a part of the page."""
+    return page.locator(f"[data-part={name}]")
+
+
+def fragment(page, *wanted):
+    """Wait until the address says something, and return it."""
+    for _ in range(100):
+        text = page.evaluate("location.hash")
+        if all(word in text for word in wanted):
+            return text
+        page.wait_for_timeout(50)
+    pytest.fail(f"the address is {text!r}, without {wanted}")
+
+
+def names(page):
+    """Return the rows in sight, by the table that says the same as the picture."""
+    return page.locator(f"{TABLE} th").all_inner_texts()
+
+
+def test_move_and_undo(served):
+    """Zoom and pan go back and forward step by step, as far as live."""
+    page = served
+    expect(part(page, "range")).to_have_text("10 s wide")
+    page.keyboard.press("KeyW")
+    expect(part(page, "range")).to_have_text("6.67 s wide")
+    page.wait_for_timeout(800)  # moves that follow at once are one
+    page.keyboard.press("KeyW")
+    expect(part(page, "range")).to_have_text("4.44 s wide")
+
+    page.keyboard.press("Control+z")
+    expect(part(page, "range")).to_have_text("6.67 s wide")
+    page.keyboard.press("Shift+Backspace")
+    expect(part(page, "range")).to_have_text("4.44 s wide")
+    for _ in range(3):
+        page.keyboard.press("Backspace")
+    wait_state(page, "live")
+
+
+def test_zoom_stays_under_the_pointer(served):
+    """Zooming with the wheel keeps what is under the pointer under it, to a microsecond."""
+    page = served
+    box = page.locator(CANVAS).bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 60)
+    page.keyboard.down("Control")
+    for _ in range(80):
+        page.mouse.wheel(0, -100)
+    page.keyboard.up("Control")
+
+    expect(part(page, "range")).to_have_text("1 µs wide")
+    page.keyboard.press("End")
+    expect(part(page, "range")).to_have_text("last 10 s")
+
+
+def test_marked_stretch(served):
+    """Shift and drag measure a stretch: its length, where time went, and who took it."""
+    page = served
+    box = page.locator(CANVAS).bounding_box()
+    page.keyboard.down("Shift")
+    page.mouse.move(box["x"] + box["width"] - 20, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 140, box["y"] + 80, steps=5)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+
+    expect(part(page, "area")).to_be_visible()
+    expect(part(page, "area-title")).to_contain_text("s")
+    expect(part(page, "area-loop")).to_contain_text("blocked")
+    expect(part(page, "area-culprits")).to_contain_text("in blocking")
+    part(page, "area-culprits").locator("button").first.click()
+    expect(part(page, "selection")).to_contain_text("Holds the loop")
+    page.keyboard.press("Escape")
+    expect(part(page, "area")).to_be_hidden()
+
+
+def test_filter_and_find(served):
+    """The slash filters rows while one types; Enter goes to the next find; Esc ends it."""
+    page = served
+    page.keyboard.press("/")
+    page.keyboard.type("slow")
+
+    page.wait_for_timeout(1200)
+    assert {name.split()[-1] for name in names(page)[1:]} == {"/slow"}
+    page.keyboard.press("Enter")
+    expect(part(page, "selection")).to_contain_text("/slow")
+    first = part(page, "selection").text_content()
+    page.keyboard.press("Enter")
+    expect(part(page, "selection")).not_to_have_text(first)
+    page.keyboard.press("Escape")
+    expect(part(page, "filter")).to_have_value("")
+
+
+def test_group_pin_and_rows(served):
+    """Rows are grouped by key, walked by key, and a pinned one stays on top."""
+    page = served
+    page.keyboard.press("KeyG")
+    expect(part(page, "group")).to_have_text("by route")
+    for _ in range(4):
+        page.keyboard.press("ArrowDown")
+    page.wait_for_timeout(500)  # words follow the picture fifteen times a second
+    chosen = part(page, "selection").text_content().split(",")[0]
+    page.keyboard.press("KeyI")
+    page.wait_for_timeout(1200)
+
+    assert names(page)[1] == chosen
+
+
+def test_link_to_exactly_this_view(served, open_page):
+    """An address that was copied shows the same stretch, moment, filter and order."""
+    page = served
+    page.keyboard.press("KeyW")
+    page.keyboard.press("KeyG")
+    page.keyboard.press("KeyT")
+    page.keyboard.press("/")
+    page.keyboard.type("blocking")
+    page.keyboard.press("Tab")
+    wanted = fragment(page, "from=", "group=name", "find=blocking", "tasks=1")
+
+    other = page.context.new_page()
+    other.goto(page.url)
+    wait_state(other, "paused")
+    expect(part(other, "range")).to_have_text("6.67 s wide")
+    expect(part(other, "filter")).to_have_value("blocking")
+    assert fragment(other, "from=") == wanted
+
+
+def test_link_of_another_run(page):
+    """A link from before a restart keeps what one looked for, and shows now."""
+    url = page.url.split("#")[0]
+    other = page.context.new_page()
+    other.goto(f"{url}#from=1000&to=900000&run=gone&find=slow")
+
+    wait_state(other, "live")
+    expect(part(other, "filter")).to_have_value("slow")
+    expect(part(other, "range")).to_have_text("last 10 s")
+
+
+def test_just_now(page):
+    """One key holds the last thirty seconds, and End is back at now."""
+    press(page, "Fast")
+    wait_finished(page, 1)
+    page.keyboard.press("KeyB")
+
+    wait_state(page, "paused")
+    expect(part(page, "range")).to_have_text("30 s wide")
+    page.keyboard.press("End")
+    wait_state(page, "live")
+    expect(part(page, "range")).to_have_text("last 10 s")
+
+
+def test_scroll_back_loses_nothing(served):
+    """While one looks back recording goes on, and all of it is there on the way back."""
+    page = served
+    for _ in range(3):
+        page.keyboard.press("KeyA")
+    press(page, "Fast", 20)
+    wait_finished(page, 26)
+    wait_state(page, "paused")
+    expect(part(page, "since")).to_contain_text("20 requests since")
+    page.keyboard.press("End")
+    expect(part(page, "since")).to_be_hidden()
+    page.wait_for_timeout(1200)
+
+    assert sum("/fast" in name for name in names(page)) >= 20
+
+
+def test_newest_stays_in_sight(page):
+    """After a hundred at once a new one still has a row of its own, on the screen."""
+    press(page, "Fast", 100)
+    wait_finished(page, 100)
+    press(page, "Slow", 1)
+    page.wait_for_timeout(1200)
+
+    assert names(page)[-1].endswith("/slow")
+
+
+def test_table_says_why(served):
+    """The table tells of each row in sight what it does and why it does not run."""
+    page = served
+    page.keyboard.press("KeyV")
+    expect(page.locator(TABLE)).to_be_visible()
+
+    # To the middle of the block.
+    part(page, "finding-jump").click()
+    expect(page.locator(TABLE)).to_contain_text("Holds the loop")
+    expect(page.locator(TABLE)).to_contain_text("in blocking instead")
+
+
+def test_minimap(served):
+    """A click on the strip goes there."""
+    page = served
+    before = fragment(page, "from=")
+    box = part(page, "minimap").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + 10)
+
+    for _ in range(100):
+        if fragment(page, "from=") != before:
+            return
+        page.wait_for_timeout(50)
+    pytest.fail("the picture did not move")
+
+
+def test_follow_the_waker(served):
+    """One key goes from a slice to who woke it: here the loop, which saw its timer."""
+    page = served
+    page.keyboard.press("/")
+    page.keyboard.type("#3")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(part(page, "selection")).to_contain_text("#3 /slow")
+    for _ in range(12):
+        if "woken by a timer" in part(page, "selection").text_content():
+            break
+        page.keyboard.press("Shift+Period")
+        page.wait_for_timeout(300)
+    expect(part(page, "selection")).to_contain_text("woken by a timer")
+    page.keyboard.press("KeyU")
+
+    expect(part(page, "selection")).to_contain_text("loop")
+    expect(part(page, "selection")).not_to_contain_text("#3 /slow,")

@@ -1,0 +1,135 @@
+"""Facts are the model's own numbers of a batch's requests, and say what they lack."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.server.facts import duration, find_facts, held_ns, in_words
+from dashboard.server.names import Place
+from dashboard.server.splits import PART_NAMES, Request
+from dashboard.server.stalls import Seen, Stall
+
+MS = 1_000_000
+
+
+def request(number, *, begun_ms=0, loop=1, status=200, ended_ms=None, **parts_ms):
+    """Return an answered request whose time went as told."""
+    spent = dict.fromkeys(PART_NAMES, 0) | {
+        name: ms * MS for name, ms in parts_ms.items()
+    }
+    answered = begun_ms * MS + sum(spent.values())
+    return Request(
+        number,
+        loop,
+        begun_ms * MS,
+        0,
+        status=status,
+        answered_ns=answered,
+        ended=True,
+        ended_ns=answered if ended_ms is None else ended_ms * MS,
+        spent_ns=spent,
+    )
+
+
+def stall(start_ms, length_ms, loop=1, culprit=None):
+    """Return a stall that is over."""
+    found = Stall(1, loop, start_ms * MS, length_ms * MS, "")
+    if culprit is not None:
+        found.seen["", 0] = Seen(culprit, ())
+    return found
+
+
+def facts_of(leads, others=(), stalls=()):
+    """Return the facts with a threshold of 100 ms."""
+    return find_facts(list(leads), list(others), list(stalls), ["asyncio"], 100)
+
+
+def test_times():
+    """Fastest, middle and slowest are those of the handler's requests, the wall all."""
+    leads = [request(i, begun_ms=i, waiting=10 * i) for i in (1, 2, 3)]
+
+    facts = facts_of(leads)
+
+    assert (facts["fastest_ms"], facts["middle_ms"], facts["slowest_ms"]) == (
+        10,
+        20,
+        30,
+    )
+    assert facts["wall_ms"] == 33 - 1
+    assert (facts["count"], facts["good"], facts["others"]) == (3, 3, 0)
+
+
+def test_held():
+    """What the others waited for the loop is at the door and ready, nothing else."""
+    patient = request(2, outside=300, ready=50, waiting=1000, thread=500)
+
+    facts = facts_of([request(1, running=400)], [patient, request(3, ready=2)])
+
+    assert held_ns(patient) == 350 * MS
+    assert facts["held_ms"] == 350
+
+
+def test_tokens():
+    """Who waited for a token waited about as long as another had a thread."""
+    first = [request(i, thread_queue=2, thread=500) for i in range(40)]
+    last = [request(40 + i, thread_queue=501, thread=500) for i in range(5)]
+
+    assert facts_of([*first, *last])["tokens"] == 5
+    assert facts_of(first)["tokens"] == 0
+    assert facts_of([request(1, waiting=500)])["tokens"] == 0
+
+
+def test_stall_meanwhile():
+    """The longest stall counts that touched the batch, on its loop, with its line."""
+    place = Place("/app/shop.py", 8, "pay")
+    stalls = [
+        stall(-500, 400),
+        stall(50, 200, culprit=place),
+        stall(60, 900, loop=2),
+        stall(10, 120),
+        stall(5000, 800),
+    ]
+
+    facts = facts_of([request(1, running=1000)], stalls=stalls)
+
+    assert (facts["stalls"], facts["blocked_ms"]) == (2, 200)
+    assert facts["culprit"] == "shop.py:8 in pay"
+
+
+def test_work_after_the_answer():
+    """How long it went on after the answer, and a stall then belongs to it as well."""
+    facts = facts_of([request(1, running=5, ended_ms=1005)], stalls=[stall(500, 300)])
+
+    assert facts["after_ms"] == 1000
+    assert facts["blocked_ms"] == 300
+
+
+def test_words_without_a_stall():
+    """Where nothing stalled, the words say so rather than zero."""
+    words = in_words(facts_of([request(1, running=5)]))
+
+    assert (words["blocked"], words["culprit"]) == ("less than 100 ms", "no line")
+    assert words["slowest"] == "5.00 ms"
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"),
+    [
+        (0, "0 µs"),
+        (0.1234, "123 µs"),
+        (0.9996, "1.00 ms"),
+        (9.994, "9.99 ms"),
+        (12.34, "12.3 ms"),
+        (999.4, "999 ms"),
+        (999.6, "1.00 s"),
+        (12_345, "12.3 s"),
+    ],
+)
+def test_duration(ms, text):
+    """A time has three digits, like everywhere on the page."""
+    assert duration(ms) == text
+
+
+def test_nobody():
+    """A batch that sent nothing has no facts."""
+    assert facts_of([]) == {}

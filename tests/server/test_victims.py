@@ -1,0 +1,262 @@
+"""Whoever a stall held up is found, with the right delay, and only once."""
+
+from __future__ import annotations
+
+import pytest
+from tapes import MS, Tape
+
+from dashboard.records import Kind
+from dashboard.server import victims as module
+from dashboard.server.stalls import STALL_NS
+from dashboard.server.victims import Door, Stretch, Sum, say_ns, words
+
+LONG = 4 * STALL_NS
+RUN_ASGI = "uvicorn.RequestResponseCycle.run_asgi"
+
+
+@pytest.fixture
+def tape():
+    """A tape with a task that has had a step already."""
+    return Tape().born(1, "main", 0).step(1, 10, 20).poll(20, 30).play()
+
+
+def send(tape, number, t):
+    """A request of ours is on its way at `t`."""
+    tape.requests.sent(number, t, method="GET", path=f"/{number}", scenario="", loop=1)
+
+
+def held(tape, index=-1):
+    """Return who a stall held up, and for how long."""
+    return {
+        (each["kind"], each["label"]): round(each["delay_ms"] * MS)
+        for each in tape.stalls.kept[index].describe()["held_up"]
+    }
+
+
+def test_task_that_was_ready(tape):
+    """A background task that wants its turn is a victim, since the stall began."""
+    tape.born(2, "worker", 40).step(1, 100, 100 + LONG).play()
+
+    assert held(tape) == {("task", "worker"): LONG}
+
+
+def test_woken_by_the_step_itself(tape):
+    """Who is woken during the step waits from then on."""
+    tape.born(2, "worker", 40).step(2, 50, 60).wake(2, 100 + STALL_NS)
+    tape.step(1, 100, 100 + LONG).play()
+
+    assert held(tape) == {("task", "worker"): LONG - STALL_NS}
+
+
+def test_timer_told_afterwards(tape):
+    """A short sleep whose time came during the stall is found when its timer fires."""
+    end = 100 + LONG
+    tape.born(2, "sleeper", 40).step(2, 50, 60).step(1, 100, end)
+    tape.put(Kind.DUE, end + MS, 100 + STALL_NS, 0)
+    tape.wake(2, end + MS).call("set_result", end + MS, end + MS + 1).play()
+
+    assert held(tape) == {("task", "sleeper"): LONG - STALL_NS}
+
+
+def test_timer_that_wakes_nobody(tape):
+    """A callback that was due during the stall is a victim by its name."""
+    end = 100 + LONG
+    tape.step(1, 100, end)
+    tape.put(Kind.DUE, end + MS, 100 + STALL_NS, 0)
+    tape.call("on_timer", end + MS, end + MS + 1).play()
+
+    assert held(tape) == {("timer", "on_timer"): LONG - STALL_NS}
+
+
+def test_late_for_another_reason(tape):
+    """A timer that became due after the stall is none of its victims."""
+    end = 100 + LONG
+    tape.step(1, 100, end).put(Kind.DUE, end + 9 * MS, end + MS, 0)
+    tape.call("on_timer", end + 9 * MS, end + 10 * MS).play()
+
+    assert held(tape) == {}
+
+
+def test_request_whose_task_is_known_first(tape):
+    """A request that is announced, and its task that has not begun, are one victim."""
+    send(tape, 5, 50)
+    tape.born(2, RUN_ASGI, 60).play()
+    tape.model.tick(100 + LONG, 1, 100)
+    live = tape.stalls.kept[0].victims.sums()[0].count
+    end = 100 + LONG
+    tape.step(1, 100, end)
+    tape.put(Kind.REQUEST_TRACE, 0, 5, 1).request(1, 2, end + 1)
+    tape.step(2, end, end + MS).play()
+
+    assert live == 1
+    assert held(tape) == {("request", "GET /5"): LONG}
+
+
+def test_request_that_nobody_announced(tape):
+    """Somebody else's request is a victim before it has a name, and one after."""
+    end = 100 + LONG
+    tape.born(2, RUN_ASGI, 60).play()
+    tape.model.tick(end, 1, 100)
+    live = held(tape)
+    tape.step(1, 100, end).request(1, 2, end + 1)
+    tape.put(Kind.REQUEST_NAME, end + 2, 0, 1, tape.text("POST", "/buy"))
+    tape.step(2, end, end + MS).play()
+
+    assert live == {("request", "a request"): LONG}
+    assert held(tape) == {("request", "POST /buy"): LONG}
+
+
+def test_through_many_stalls(tape):
+    """Of fifty stalls in a row each counts everybody once, and no time twice."""
+    send(tape, 9, 150)
+    tape.born(2, RUN_ASGI, 200).play()
+    at = 100
+    for number in range(50):
+        tape.model.tick(at + LONG - 1, 1, at)
+        kind = Kind.STEP_READY if number < 49 else Kind.STEP_DONE
+        tape.step(1, at, at + LONG, kind).play()
+        at += LONG
+    tape.put(Kind.REQUEST_TRACE, 0, 9, 1).request(1, 2, at + 1)
+    tape.step(2, at, at + MS).play()
+    sums = [stall.victims.sums()[0] for stall in tape.stalls.kept]
+
+    assert [each.count for each in sums] == [1] * 50
+    assert sum(each.delay_ns for each in sums) == at - 150
+
+
+def test_who_gives_up_was_held_up(tape):
+    """A request that gives up during the stall stays among its victims."""
+    send(tape, 3, 50)
+    tape.model.tick(100 + 2 * STALL_NS, 1, 100)
+    tape.requests.settle_outside(3, 100 + 2 * STALL_NS, 0)
+    tape.step(1, 100, 100 + LONG).play()
+
+    assert held(tape) == {("request", "GET /3"): 2 * STALL_NS}
+
+
+def test_clockwork(tape):
+    """The server's own tick is nobody's delay."""
+    tape.born(2, "Server.serve", 40).step(1, 100, 100 + LONG).play()
+
+    assert held(tape) == {}
+
+
+def test_many_tasks_are_summed(tape):
+    """Beyond what is known one by one, tasks are counted and summed all the same."""
+    count = module.MAX_KNOWN + 50
+    for number in range(2, 2 + count):
+        tape.born(number, "worker", 40)
+    tape.play()
+    tape.model.tick(100 + LONG, 1, 100)
+    tape.step(1, 100, 100 + LONG).play()
+    _, others = tape.stalls.kept[0].victims.sums()
+
+    assert (others.count, others.delay_ns) == (count, count * LONG)
+
+
+# -------------------------------------------------------------------- the kernel's door
+
+
+def test_area():
+    """Delays at the door are the area below its queue, as far as the step reaches."""
+    door = Door(began_ns=10)
+    door.add(Stretch(0, 0, 60, 0))
+    door.add(Stretch(60, 0, 80, 4))
+    door.add(Stretch(80, 4, 100, 4))
+
+    assert door.delay_until(100) == 4 * 10 + 4 * 20
+    assert door.delay_until(130) == 4 * 10 + 4 * 50
+    assert (door.count, door.first_ns) == (4, 70)
+    door.end_ns = 110
+    door.add(Stretch(100, 4, 120, 4))
+    assert door.delay_until(110) == 4 * 10 + 4 * 30
+
+
+def test_who_lies_there_through_several_steps(tape):
+    """A step that nobody looked into has the victims that lay there before and after."""
+    tape.model.tick(2 * STALL_NS, 1, 100)
+    tape.stalls.arrived(tape.model, 2 * STALL_NS, 3)
+    tape.step(1, 100, 100 + LONG, Kind.STEP_READY)
+    tape.step(1, 100 + LONG, 100 + 2 * LONG, Kind.STEP_READY).play()
+    third = 100 + 2 * LONG
+    tape.model.tick(third + 2 * STALL_NS, 1, third)
+    tape.stalls.arrived(tape.model, third + 2 * STALL_NS, 3)
+    tape.step(1, third, third + LONG).play()
+    told = [stall.to_wire()["victims"] for stall in tape.stalls.kept]
+
+    assert [each["door"] for each in told] == [3, 3, 3]
+    assert told[1]["delay_ms"] == 3 * LONG / MS
+
+
+def test_who_was_taken_in_is_gone(tape):
+    """Once the loop has polled, whom the next step finds at the door came during it."""
+    tape.model.tick(2 * STALL_NS, 1, 100)
+    tape.stalls.arrived(tape.model, 2 * STALL_NS, 3)
+    end = 100 + LONG
+    tape.step(1, 100, end).poll(end, end + 50 * MS).play()
+    began = end + 50 * MS
+    tape.model.tick(began + 2 * STALL_NS, 1, began)
+    tape.stalls.arrived(tape.model, began + 2 * STALL_NS, 2)
+    tape.step(1, began, began + LONG).play()
+    told = [stall.to_wire()["victims"] for stall in tape.stalls.kept]
+
+    assert [each["door"] for each in told] == [3, 2]
+    assert told[1]["delay_ms"] == 2 * (STALL_NS + 2 * STALL_NS) / MS
+
+
+def test_door_of_a_stall(tape):
+    """Whom only the kernel has seen is counted, and at the door now as well."""
+    tape.model.tick(STALL_NS, 1, 100)
+    tape.stalls.arrived(tape.model, 2 * STALL_NS, 3)
+    tape.model.tick(3 * STALL_NS, 1, 100)
+    at_door = tape.stalls.at_door(tape.model)
+    tape.step(1, 100, 100 + LONG).play()
+    told = tape.stalls.kept[0].to_wire()["victims"]
+
+    assert at_door == 3
+    assert (told["count"], told["door"], told["worst"]) == (3, 3, "one at the door")
+    assert tape.stalls.at_door(tape.model) == 0
+
+
+def test_announced_are_not_counted_again(tape):
+    """Our own requests lie in the same queues: there they count as announced."""
+    send(tape, 1, 50)
+    send(tape, 2, 60)
+    tape.born(2, RUN_ASGI, 70).play()
+    tape.model.tick(2 * STALL_NS, 1, 100)
+    # One of the two has been read by the server; of three that lie there one is ours.
+    tape.stalls.arrived(tape.model, 2 * STALL_NS, 3)
+    tape.model.tick(3 * STALL_NS, 1, 100)
+    told = tape.stalls.kept[0].to_wire()["victims"]
+
+    assert (told["count"], told["door"]) == (4, 2)
+
+
+def test_door_belongs_to_one_step(tape):
+    """What lay there during one step is not the next one's."""
+    tape.model.tick(STALL_NS, 1, 100)
+    tape.stalls.arrived(tape.model, STALL_NS, 3)
+    tape.step(1, 100, 100 + LONG, Kind.STEP_READY)
+    tape.step(1, 100 + LONG, 100 + 2 * LONG).play()
+
+    assert [stall.to_wire()["victims"]["door"] for stall in tape.stalls.kept] == [3, 0]
+
+
+# ------------------------------------------------------------------------------ words
+
+
+def test_words():
+    """The sum is said in one sentence."""
+    requests = Sum()
+    for delay_ms in [1900, *[560] * 13]:
+        requests.add("GET /fast", delay_ms * MS)
+    tasks = Sum()
+    tasks.add("worker", 120 * MS)
+
+    assert words(requests, Sum()) == (
+        "delayed 14 requests by 9.2 s together, worst GET /fast by 1.9 s"
+    )
+    assert words(Sum(), tasks) == "delayed worker by 120 ms"
+    assert words(requests, tasks).endswith("; and worker by 120 ms")
+    assert words(Sum(), Sum()) == ""
+    assert say_ns(999_499_999) == "999 ms"

@@ -1,0 +1,195 @@
+"""Real processes that fall silent: held by C code, frozen, with others at the door."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dashboard.server.folders import rings_in
+from dashboard.server.read import Follower
+from dashboard.server.session import Session
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(
+    not os.path.isdir("/proc/self/task"), reason="this system has no /proc"
+)
+
+PROGRAM = """
+import asyncio, socket, sys, threading, time
+import dashboard
+
+def held():
+    sum(range(10**12))
+
+def asleep():
+    time.sleep(10**6)
+
+async def main():
+    door = socket.create_server(("127.0.0.1", 0))
+    print(door.getsockname()[1], flush=True)
+    await asyncio.sleep(0.3)
+    {"held": held, "asleep": asleep, "idle": lambda: None}[sys.argv[1]]()
+    while True:
+        await asyncio.sleep(0.005)
+
+def run():
+    with asyncio.Runner() as runner, dashboard.record(runner.get_loop()):
+        runner.run(main())
+
+if sys.argv[2] == "main":
+    run()
+else:
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+"""
+
+
+class Observed:
+    """A recorded program in a process of its own, and a session that follows it."""
+
+    def __init__(self, folder, *how, allow_dumps=True):
+        script = folder / "shop.py"
+        script.write_text(PROGRAM)
+        rings = folder / "rings"
+        env = os.environ | {"PYTHONPATH": str(ROOT), "LOOPSCOPE_DIR": str(rings)}
+        env.pop("PYTHONFAULTHANDLER", None)
+        self.process = subprocess.Popen(
+            [sys.executable, str(script), *how], env=env, stdout=subprocess.PIPE
+        )
+        self.port = int(self.process.stdout.readline())
+        self.session = Session(origin_ns=0)
+        self.follower = Follower(rings_in(rings), self.session, allow_dumps=allow_dumps)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+        self.follower.close()
+
+    def until(self, condition, what):
+        """Follow until a condition holds of the loop as the wire shows it."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            self.follower.poll()
+            loops = self.session.describe_loops(time.monotonic_ns())
+            if loops and condition(loops[0]):
+                return loops[0]
+            assert self.process.poll() is None, "the observed program died"
+            time.sleep(0.01)
+        pytest.fail(f"{what} within 30 s; the loop is {loops}")
+
+    def look(self, times=100):
+        """Follow for some looks; return the loop as the wire shows it."""
+        for _ in range(times):
+            self.follower.poll()
+            time.sleep(0.005)
+        return self.session.describe_loops(time.monotonic_ns())[0]
+
+
+@pytest.mark.parametrize("thread", ["main", "other"])
+def test_c_call_is_named_while_it_lasts(tmp_path, thread):
+    """The line of a C call that never returns is known, by one signal, and the program
+    lives."""
+    with Observed(tmp_path, "held", thread) as observed:
+        loop = observed.until(lambda loop: loop["culprit"], "no line")
+        later = observed.look()
+
+    assert (loop["state"], loop["held"]) == ("blocked", True)
+    assert loop["culprit"]["function"] == "held"
+    assert loop["culprit"]["file"] == str(tmp_path / "shop.py")
+    assert later["dumps"] == {"sent": 1, "refusal": ""}
+    (stall,) = observed.session.stalls.kept
+    assert [line["function"] for line in stall.describe()["stack"]] == ["held", "main"]
+
+
+def test_sleep_needs_no_signal(tmp_path):
+    """A call that lets go of the lock is named by the watchdog, without a signal."""
+    with Observed(tmp_path, "asleep", "main") as observed:
+        loop = observed.until(lambda loop: loop["culprit"], "no line")
+        later = observed.look()
+
+    assert loop["culprit"]["function"] == "asleep"
+    assert (later["held"], later["dumps"]["sent"]) == (False, 0)
+
+
+def test_healthy_loop_gets_no_signal(tmp_path):
+    """A loop that works is never asked."""
+    with Observed(tmp_path, "idle", "main") as observed:
+        observed.until(lambda loop: loop["state"] != "ended", "no loop")
+        loop = observed.look(200)
+
+    assert loop["dumps"] == {"sent": 0, "refusal": ""}
+
+
+def test_not_allowed_by_the_dashboard(tmp_path):
+    """With dumps switched off a C call is known to hold the lock, and no signal sent."""
+    with Observed(tmp_path, "held", "main", allow_dumps=False) as observed:
+        observed.until(lambda loop: loop["held"], "no held lock")
+        loop = observed.look()
+
+    assert (loop["state"], loop["culprit"]) == ("blocked", None)
+    assert loop["dumps"] == {"sent": 0, "refusal": "switched off in the dashboard"}
+
+
+@pytest.mark.parametrize("how", ["idle", "held"])
+def test_frozen(tmp_path, how):
+    """A stopped process is frozen, neither idle nor blocked; then it goes on as before."""
+    with Observed(tmp_path, how, "main") as observed:
+        wanted = {"idle": ("idle", "running"), "held": ("blocked",)}[how]
+        observed.until(lambda loop: loop["state"] in wanted, "no start")
+        if how == "held":
+            observed.until(lambda loop: loop["dumps"]["sent"], "no dump")
+        began_ns = time.monotonic_ns()
+        observed.look(1)
+        before = [stall.duration_ns for stall in observed.session.stalls.kept]
+        os.kill(observed.process.pid, signal.SIGSTOP)
+        observed.until(lambda loop: loop["state"] == "frozen", "no freezing")
+        # A busy machine takes its time to stop it.
+        ran_ns = time.monotonic_ns() - began_ns
+        frozen = observed.look(60)
+        began_ns = time.monotonic_ns()
+        os.kill(observed.process.pid, signal.SIGCONT)
+        observed.until(lambda loop: loop["state"] in wanted, "no thaw")
+        thawed = observed.look(20)
+        after = [stall.duration_ns for stall in observed.session.stalls.kept]
+        ran_ns += time.monotonic_ns() - began_ns
+
+    assert frozen["frozen_ms"] > 0
+    assert thawed["frozen_ms"] == 0
+    # Neither was the time in which it stood still any step's, nor was it signalled.
+    assert len(before) == len(after) == (how == "held")
+    grown = [new - old for old, new in zip(before, after, strict=True)]
+    assert max(grown, default=0) <= ran_ns
+    assert thawed["dumps"]["sent"] == (how == "held")
+
+
+def test_others_at_the_door(tmp_path):
+    """Requests that the blocked loop has not seen are victims, counted in the kernel."""
+    with Observed(tmp_path, "asleep", "main") as observed:
+        observed.until(lambda loop: loop["state"] == "blocked", "no block")
+        clients = [
+            socket.create_connection(("127.0.0.1", observed.port)) for _ in range(3)
+        ]
+        try:
+            for client in clients:
+                client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            observed.until(lambda loop: loop["door"] == 3, "not three at the door")
+            observed.look(10)
+        finally:
+            for client in clients:
+                client.close()
+    (stall,) = observed.session.stalls.kept
+    told = stall.victims.to_wire()
+
+    assert (told["count"], told["door"]) == (3, 3)
+    assert told["delay_ms"] > 0

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { topOf } from "../../static/js/draw/strips.js";
+import { Metrics, SAMPLE_NS, Samples } from "../../static/js/model/metrics.js";
+import { Scale } from "../../static/js/view/scale.js";
+import { frameOf } from "./support.js";
+
+const loop = (changes = {}) => ({ id: 1, state: "idle", utilisation: 0.5, lag_ms: 1, ready: 0, ...changes });
+
+test("a sample keeps the worst that was told in its tenth of a second", () => {
+  const samples = new Samples();
+  samples.add(10, loop({ lag_ms: 5, ready: 2 }), [10]);
+  samples.add(40e6, loop({ lag_ms: 3, ready: 9 }), [30, 20]);
+  samples.add(110e6, loop(), []);
+
+  assert.equal(samples.count, 2);
+  assert.deepEqual(["lag", "ready", "rate", "latency", "slow"].map((name) => samples.value(name, 0)), [5, 9, 30, 20, 30]);
+  assert.ok(Number.isNaN(samples.value("latency", 1)));
+});
+
+test("of a time that nobody told there is no sample", () => {
+  const samples = new Samples();
+  samples.add(0, loop(), []);
+  samples.add(10 * SAMPLE_NS, loop(), []);
+
+  assert.equal(samples.indexAt(SAMPLE_NS / 2), 0);
+  assert.equal(samples.indexAt(5 * SAMPLE_NS), -1);
+  assert.equal(samples.indexAt(10.5 * SAMPLE_NS), 1);
+  assert.equal(samples.indexAt(-1), -1);
+  assert.deepEqual(samples.toldAt(10), { busy: 0.5, lag: 1 });
+  assert.equal(samples.toldAt(5 * SAMPLE_NS), null);
+});
+
+test("samples are bounded: the oldest go, the others keep their times", () => {
+  const samples = new Samples(1024);
+  for (let k = 0; k < 5000; k += 1) samples.add(k * SAMPLE_NS, loop({ ready: k % 7 }), []);
+
+  assert.ok(samples.count <= 1024 && samples.count > 800, String(samples.count));
+  const last = samples.count - 1;
+  assert.equal(samples.ns(last), 4999 * SAMPLE_NS);
+  assert.equal(samples.value("ready", last), 4999 % 7);
+  assert.equal(samples.ns(last - 500), 4499 * SAMPLE_NS);
+});
+
+test("loops are kept apart, with the requests that were theirs", () => {
+  const metrics = new Metrics();
+  const request = (id, total) => ({ loop: id, total_ms: total });
+  metrics.add(frameOf({ t_ns: 5, loops: [loop(), loop({ id: 2 }), loop({ id: 3, state: "ended" })], requests: [request(1, 8), request(2, 4), request(2, 6)] }));
+
+  assert.equal(metrics.of(1).value("rate", 0), 10);
+  assert.equal(metrics.of(2).value("rate", 0), 20);
+  assert.equal(metrics.of(3), null);
+});
+
+test("a strip reaches to the worst in sight, rounded up, and never below its least", () => {
+  const samples = new Samples();
+  samples.add(0, loop({ lag_ms: 1234 }), []);
+  samples.add(60e9, loop({ lag_ms: 3 }), []);
+  const strip = { name: "lag", least: 10 };
+
+  assert.equal(topOf(samples, strip, new Scale(0, 10e9, 0, 100)), 2000);
+  assert.equal(topOf(samples, strip, new Scale(55e9, 10e9, 0, 100)), 10);
+});

@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { frameOf, minimapScale } from "../../static/js/draw/minimap.js";
+
+const AT = { oldestNs: 0, nowNs: 600e9, leftNs: 590e9, rangeNs: 10e9, leftPx: 100, widthPx: 900 };
+
+test("the strip shows the last minutes, ends now, and holds the viewer's stretch however far back", () => {
+  const live = minimapScale(AT);
+  const far = minimapScale({ ...AT, leftNs: 20e9 });
+
+  assert.equal(live.startNs, 480e9);
+  assert.equal(live.endNs, 600e9);
+  assert.ok(far.startNs <= 20e9 && far.endNs === 600e9);
+});
+
+test("what is no longer known takes no room, but a young recording has a minute of it", () => {
+  assert.equal(minimapScale({ ...AT, rangeNs: 100e9, leftNs: 500e9, oldestNs: 300e9 }).startNs, 300e9);
+  assert.equal(minimapScale({ ...AT, nowNs: 5e9, leftNs: 0 }).startNs, -55e9);
+});
+
+test("the frame of a microsecond can be seen, and is where it belongs", () => {
+  const frame = frameOf(minimapScale(AT), { startNs: 540e9, endNs: 540e9 + 1000 });
+
+  assert.ok(frame.rightPx - frame.leftPx >= 6);
+  assert.ok(Math.abs((frame.leftPx + frame.rightPx) / 2 - 550) < 1);
+});

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { formatPlace } from "../../static/js/format.js";
+import { foldStack, packagesOf } from "../../static/js/ui/stall.js";
+import { lampOf } from "../../static/js/ui/status.js";
+
+const line = (file, user) => ({ file, line: 1, function: "f", user });
+
+test("neighbouring lines of other people's code are one fold", () => {
+  const stack = [line("a", false), line("b", false), line("c", true), line("d", true), line("e", false)];
+
+  const folds = foldStack(stack).map(({ user, lines }) => `${user ? "mine" : "theirs"} ${lines.map(({ file }) => file).join("")}`);
+
+  assert.deepEqual(folds, ["theirs ab", "mine cd", "theirs e"]);
+  assert.deepEqual(foldStack([]), []);
+});
+
+test("a fold is named by its packages, each once", () => {
+  const files = [
+    "/usr/lib/python3.12/json/encoder.py",
+    "/srv/.venv/lib/python3.12/site-packages/fastapi/routing.py",
+    "/srv/.venv/lib/python3.12/site-packages/fastapi/app.py",
+    "/usr/lib/python3/dist-packages/six.py",
+    "<frozen importlib._bootstrap>",
+  ];
+
+  assert.equal(packagesOf(files.map((file) => line(file, false))), "json, fastapi, six, <frozen importlib._bootstrap>");
+});
+
+test("a stopped process is called frozen, and a C call without a line says why", () => {
+  const loop = { state: "frozen", pid: 7, frozen_ms: 1200, blocked_ms: 0, utilisation: 0, culprit: null };
+  const held = { ...loop, state: "blocked", held: true, dumps: { sent: 0, refusal: "not on this system" } };
+
+  assert.match(lampOf("live", loop, 0).word, /^Frozen 1\.20\ss$/);
+  assert.match(lampOf("live", held, 300).detail, /one C call holds the interpreter/);
+  assert.match(lampOf("live", { ...held, dumps: { sent: 0, refusal: "" } }, 300).detail, /looking for the line/);
+});
+
+test("a builtin that the loop itself calls has a name and no line", () => {
+  assert.equal(formatPlace({ file: "", line: 0, function: "time.sleep" }), "time.sleep");
+  assert.equal(formatPlace({ file: "/srv/shop.py", line: 41, function: "report" }), "shop.py:41");
+});
