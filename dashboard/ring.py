@@ -14,6 +14,7 @@ kills the process that touches it, a short read does not.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import stat
@@ -48,6 +49,8 @@ DEFAULT_RECORDS_BYTES = 8 << 20
 STRINGS_BYTES = 256 << 10
 MAX_STRING_BYTES = 1024
 SUFFIX = ".ring"
+#: A ring whose header is not written yet.
+UNREADY_SUFFIX = ".unready"
 #: Stacks that the loop's thread wrote on demand (recorder/dump.py), beside its ring.
 DUMP_SUFFIX = ".dump"
 LAP = 1 << LAP_SHIFT
@@ -192,9 +195,14 @@ class RingWriter:
         self._capacity = capacity
         self._records_at = STRINGS_AT + STRINGS_BYTES
         size = self._records_at + capacity * RECORD_BYTES
-        # A name nobody else can have prepared: never follow, never overwrite.
+        # A reader that looks while the header is not there yet would call it damaged:
+        # the ring gets its name when it is one.
+        unready = path.with_suffix(UNREADY_SUFFIX)
+        # Names nobody else can have prepared: never follow, never overwrite.
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         descriptor = os.open(
-            path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600
+            unready, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600
         )
         try:
             # Reserve every page now. Writing to a page that a full file system
@@ -202,7 +210,7 @@ class RingWriter:
             _reserve(descriptor, size)
             self.buffer = mmap.mmap(descriptor, size)
         except BaseException:
-            path.unlink(missing_ok=True)
+            unready.unlink(missing_ok=True)
             raise
         finally:
             os.close(descriptor)
@@ -234,6 +242,7 @@ class RingWriter:
             _cut(identity.title, 128 - 1),
         )
         self.cells[Cell.STATE] = RingState.RECORDING
+        unready.rename(path)
 
     def __repr__(self) -> str:
         return f"<RingWriter {self.path.name}, lap {self.tags[0] >> LAP_SHIFT}>"
@@ -647,7 +656,9 @@ def remove_stale(
     """
     ended: list[tuple[float, Path]] = []
     with suppress(OSError):
-        for path in directory.glob(f"*{SUFFIX}"):
+        for path in directory.glob("*"):
+            if path.suffix not in (SUFFIX, UNREADY_SUFFIX):
+                continue
             with suppress(OSError):
                 if _has_ended(path):
                     ended.append((path.stat().st_mtime, path))

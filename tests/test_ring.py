@@ -797,3 +797,26 @@ def test_ended_process_is_not_alive(dead_pid):
 
     assert not is_alive(identity)
     assert not is_alive(reused)
+
+
+def test_named_when_it_is_one(tmp_path, monkeypatch):
+    """A reader that looks while a ring is being made does not see it."""
+    seen = []
+    reserve = module._reserve
+
+    def look(descriptor, size):
+        seen.extend(tmp_path.glob("*.ring"))
+        reserve(descriptor, size)
+
+    monkeypatch.setattr(module, "_reserve", look)
+    writer = create_ring(kind="asyncio", title="app", loop_no=1, directory=tmp_path)
+
+    assert seen == []
+    assert [writer.path] == list(tmp_path.iterdir())
+
+
+def test_never_finished(tmp_path):
+    """A ring whose process died while making it is removed."""
+    (tmp_path / "999999999-1-5.unready").write_bytes(bytes(100))
+
+    assert remove_stale(tmp_path, keep=0) == 1
