@@ -281,7 +281,8 @@ print("done")
     "path",
     [
         *sorted((ROOT / "recorder").glob("*.py")),
-        *(ROOT / name for name in ("records.py", "ring.py", "errors.py")),
+        *sorted((ROOT / "ring").glob("*.py")),
+        *(ROOT / name for name in ("records.py", "errors.py")),
     ],
     ids=lambda path: path.stem,
 )
