@@ -130,6 +130,7 @@ def test_help_is_light():
         ["--port", "65536"],
         ["--demo-port", "-1"],
         ["watch", "--demo-port", "1"],
+        ["--port", "1", "watch", "--port", "2"],
     ],
     ids=" ".join,
 )
@@ -150,6 +151,18 @@ def test_bad_variable(run):
     assert (
         done.stderr
         == "loopscope: LOOPSCOPE_PORT: a port is a whole number from 0 to 65535, got 'x'\n"
+    )
+
+
+@pytest.mark.parametrize("by", ["flag", "variable"])
+def test_no_stories(run, by):
+    """A file of stories that is not there is one sentence and exit code 2."""
+    missing = "no/such.py"
+    done = run("--stories", missing) if by == "flag" else run(LOOPSCOPE_STORIES=missing)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        done.stderr == "loopscope: there is no file 'no/such.py' to read stories from\n"
     )
 
 

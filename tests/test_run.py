@@ -63,7 +63,8 @@ def command(shop, tmp_path):
     words = [sys.executable, "-m", "dashboard", "run"]
 
     def make(*flags):
-        everywhere = ["--port", "0", "--app-port", "0"]
+        ports = [flag for flag in ("--port", "--app-port") if flag not in flags]
+        everywhere = [word for flag in ports for word in (flag, "0")]
         return {
             "args": [*words, *flags[:1], *everywhere, *flags[1:]],
             "cwd": shop,
@@ -349,6 +350,23 @@ def test_app_with_an_error(command):
     assert done.stderr.splitlines()[-1] == (
         "loopscope: broken:app could not be made; its error stands above"
     )
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--port", "0", "--port", "0"], "argument --port: given twice; give it once"),
+        (["--loop=auto"] * 2, "argument --loop: given twice; give it once"),
+        (["--", "--port", "9"], "--port after -- is what --app-port before it says"),
+        (["--", "--loop=x"], "--loop after -- is what --loop before it says"),
+    ],
+)
+def test_said_twice(command, flags, sentence):
+    """What is said twice is refused, not decided by who comes last."""
+    done = subprocess.run(**command("shop:app", *flags), timeout=40, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith(f"error: {sentence}\n")
 
 
 def test_equal_ports(command):

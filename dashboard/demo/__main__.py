@@ -10,9 +10,10 @@ import argparse
 import os
 import sys
 
+from dashboard.commands.flags import argument
 from dashboard.demo import lifeline
 from dashboard.server import ports
-from dashboard.server.settings import port_argument
+from dashboard.server.settings import parse_port
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         description="An ordinary FastAPI app that makes mistakes on purpose.",
     )
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=port_argument, default=8001)
+    parser.add_argument("--port", type=argument(parse_port), default=8001)
     parser.add_argument("--loop", choices=["asyncio", "uvloop"], default="asyncio")
     parser.add_argument("--workers", type=int, choices=range(1, 9), default=1)
     parser.add_argument(

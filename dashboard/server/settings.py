@@ -6,7 +6,6 @@ the command line needs it before it knows whether it will start anything.
 
 from __future__ import annotations
 
-import argparse
 import ipaddress
 import os
 from contextlib import suppress
@@ -85,14 +84,6 @@ def parse_port(text: str) -> int:
     raise SettingsError(f"a port is a whole number from 0 to 65535, got {text!r}")
 
 
-def port_argument(text: str) -> int:
-    """Do what `parse_port` does, with the error that argparse shows as it is."""
-    try:
-        return parse_port(text)
-    except SettingsError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def parse_stall_ms(text: str) -> float:
     """Return the milliseconds in `text`, or raise `SettingsError`."""
     with suppress(ValueError):
@@ -102,14 +93,6 @@ def parse_stall_ms(text: str) -> float:
         f"a stall is a number of milliseconds from {STALL_MS_MIN:g} to "
         f"{STALL_MS_MAX:g}, got {text!r}"
     )
-
-
-def stall_argument(text: str) -> float:
-    """Do what `parse_stall_ms` does, with the error that argparse shows as it is."""
-    try:
-        return parse_stall_ms(text)
-    except SettingsError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _stall_ms(environ: Mapping[str, str], name: str, default: float) -> float:
@@ -122,11 +105,11 @@ def _stall_ms(environ: Mapping[str, str], name: str, default: float) -> float:
         raise SettingsError(f"{name}: {error}") from None
 
 
-def count_argument(text: str) -> int:
-    """Return a number of processes, or raise the error that argparse shows."""
+def parse_count(text: str) -> int:
+    """Return the number of processes in `text`, or raise `SettingsError`."""
     if text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= 999:
         return int(text)
-    raise argparse.ArgumentTypeError(f"a whole number from 1 to 999, got {text!r}")
+    raise SettingsError(f"a whole number from 1 to 999, got {text!r}")
 
 
 def parse_target(text: str) -> str:
