@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from dashboard.server.names import Place
     from dashboard.server.remedies import ReadLines, Remedy
-    from dashboard.server.stalls import Line
+    from dashboard.server.stall import Line
 
 logger = logging.getLogger("loopscope")
 

@@ -23,7 +23,7 @@ from dashboard.records import Cell
 from dashboard.ring import DUMP_SUFFIX, process_began
 from dashboard.server.names import Place
 from dashboard.server.process import count_turns, look_at_thread
-from dashboard.server.stalls import Line
+from dashboard.server.stall import Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from dashboard.server.splits import Request
-    from dashboard.server.stalls import Stall
+    from dashboard.server.stall import Stall
 
 Facts = dict[str, float | str | None]
 """Times in milliseconds (`…_ms`), counts, names; None where there is none."""

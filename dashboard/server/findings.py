@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dashboard.server.names import Place
     from dashboard.server.remedies import Remedy
     from dashboard.server.session import ObservedLoop, Session
-    from dashboard.server.stalls import Line, Stall
+    from dashboard.server.stall import Line, Stall
 
     FindRemedy = Callable[[Place, Sequence[Line]], Remedy | None]
     """Of a place and the stack that led there; `NOT_YET` while it is looked for."""

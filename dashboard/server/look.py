@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dashboard.server.remedies import Remedy
     from dashboard.server.session import ObservedLoop
     from dashboard.server.splits import Request
-    from dashboard.server.stalls import Stall
+    from dashboard.server.stall import Stall
 
 
 class Hit(NamedTuple):

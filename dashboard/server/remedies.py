@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from dashboard.server.names import Place
-    from dashboard.server.stalls import Line
+    from dashboard.server.stall import Line
 
     ReadLines = Callable[[Place], Sequence[str] | None]
     Function = ast.FunctionDef | ast.AsyncFunctionDef

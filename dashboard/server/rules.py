@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dashboard.server.incidents import Incident
     from dashboard.server.remedies import Remedy
     from dashboard.server.splits import Request
-    from dashboard.server.stalls import Stall
+    from dashboard.server.stall import Stall
 
 #: From this share of its time on a loop has no room left.
 OVERLOADED = 0.95

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dashboard.server.names import Place
-from dashboard.server.stalls import Line, Sample
+from dashboard.server.stall import Line, Sample
 
 if TYPE_CHECKING:
     from dashboard.server.loop_model import LoopModel

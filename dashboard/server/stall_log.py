@@ -13,7 +13,7 @@ from dashboard.server.facts import duration
 
 if TYPE_CHECKING:
     from dashboard.server.session import Session
-    from dashboard.server.stalls import Stall
+    from dashboard.server.stall import Stall
 
 logger = logging.getLogger("loopscope.stalls")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dashboard.server.journal import Change, Lane, Row
     from dashboard.server.session import Session
     from dashboard.server.splits import Request
-    from dashboard.server.stalls import Stall
+    from dashboard.server.stall import Stall
 
 PROTOCOL = 1
 FRAME_HZ = 30

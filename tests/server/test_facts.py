@@ -7,7 +7,7 @@ import pytest
 from dashboard.server.facts import duration, find_facts, held_ns, in_words
 from dashboard.server.names import Place
 from dashboard.server.splits import PART_NAMES, Request
-from dashboard.server.stalls import Seen, Stall
+from dashboard.server.stall import Seen, Stall
 
 MS = 1_000_000
 
