@@ -13,6 +13,7 @@ import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from dashboard.server.meanings import File, kind_of, last_name
+from dashboard.server.parse import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 
 #: Kinds for which a thread is no help: they need the interpreter all the time.
 NEEDS_A_PROCESS = frozenset({"computation", "regular expression"})
-#: Files longer than this are not taken apart, nor deeper stacks: the parser keeps
-#: the interpreter for itself, up to 0.3 s for so many characters.
-MAX_TEXT = 200_000
+#: Deeper stacks are not taken apart.
 MAX_FRAMES = 30
 #: Calls that are over at once: what lasts is the loop around them.
 INSTANT = frozenset({"range", "enumerate", "zip", "map", "filter", "len", "iter"})
@@ -122,13 +121,8 @@ def find_remedy(frames: Sequence[tuple[Sequence[str], int]]) -> Remedy | None:
 
 
 def _parse(lines: Sequence[str]) -> File | None:
-    text = "\n".join(lines)
-    if len(text) > MAX_TEXT:
-        return None
-    try:
-        return File(ast.parse(text))
-    except (SyntaxError, ValueError, RecursionError):
-        return None
+    tree = parse(lines)
+    return File(tree) if tree is not None else None
 
 
 def _rewrite(

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from dashboard.server.excerpt import read_lines
+from dashboard.server.parse import parse
 
 if TYPE_CHECKING:
     from dashboard.server.names import Place
@@ -31,7 +32,7 @@ def read_function(place: Place, *, began_unix_ns: int) -> dict[str, Any] | None:
         return None
     lines, changed_ns = source
     path = PurePath(place.file)
-    first, last = _lines_of_function("\n".join(lines), place.line)
+    first, last = _lines_of_function(lines, place.line)
     if last - first >= MAX_LINES:
         # Its head says whose code it is only when it is in sight anyway.
         first = max(first, place.line - MAX_LINES // 2)
@@ -46,12 +47,11 @@ def read_function(place: Place, *, began_unix_ns: int) -> dict[str, Any] | None:
     }
 
 
-def _lines_of_function(text: str, line: int) -> tuple[int, int]:
+def _lines_of_function(lines: list[str], line: int) -> tuple[int, int]:
     """Return the first and last line of the innermost function around a line."""
     found = (max(1, line - AROUND_LINES), line + AROUND_LINES)
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
+    tree = parse(lines)
+    if tree is None:
         return found
     best = None
     for node in ast.walk(tree):
