@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.demo import stories
 from dashboard.errors import BadParameter, DemoUnavailable, OverBudget, UnknownScenario
-from dashboard.server import triggers as module
+from dashboard.server.budgets import MAX_IN_FLIGHT
 from dashboard.server.triggers import Triggers
 
 pytestmark = pytest.mark.anyio
@@ -154,7 +154,7 @@ async def test_all_out_at_once(triggers, target, sink, eventually):
     await eventually(lambda: len(target.seen) == 100, "100 requests at the target")
 
     assert [(told[0][0],) for told in sink.told.values()] == [("sent",)] * 100
-    assert repr(triggers) == "<Triggers 100 in flight, 1 batches>"
+    assert repr(triggers) == "<Triggers 100 in flight>"
 
     target.gate.set()
     await eventually(lambda: triggers.in_flight == 0, "100 answers")
@@ -264,11 +264,11 @@ async def test_budget(triggers, target, eventually):
     """Over the cap a whole batch is refused; when answers came, it is taken."""
     target.gate.clear()
     triggers.fire("fast", 200)
-    triggers.fire("fast", 199)
+    triggers.fire("slow", 199)
     with pytest.raises(OverBudget, match="399 requests are under way and 2 more"):
-        triggers.fire("fast", 2)
-    triggers.fire("fast", 1)
-    assert triggers.in_flight == module.MAX_IN_FLIGHT
+        triggers.fire("threaded", 2)
+    triggers.fire("threaded", 1)
+    assert triggers.in_flight == MAX_IN_FLIGHT
 
     target.gate.set()
     await eventually(lambda: triggers.in_flight == 0, "400 answers")

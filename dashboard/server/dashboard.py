@@ -25,6 +25,7 @@ from dashboard.server.experiment import Experiment
 from dashboard.server.folders import places_of_user, rings_in, rings_of_user
 from dashboard.server.inbox import TriggerInbox
 from dashboard.server.read import Follower
+from dashboard.server.seats import Seats
 from dashboard.server.session import Session
 from dashboard.server.sides import START_PATIENCE_S, Sides
 from dashboard.server.stage import Stage
@@ -91,6 +92,7 @@ class Dashboard:
             show_ended=not settings.demo,
             allow_dumps=settings.dumps,
         )
+        self.seats = Seats()
         self.stream = Stream(
             self.session,
             now_ns=time.monotonic_ns,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import anyio
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
-from sse_starlette import EventSourceResponse
 from starlette.exceptions import HTTPException
 
 from dashboard.server.experiment import FIELDS, PRESETS
 from dashboard.server.orders import read_order
-from dashboard.server.routes import SEND_TIMEOUT_S
+from dashboard.server.seats import SeatedStream
 
 if TYPE_CHECKING:
     from dashboard.server.experiment import Experiment
@@ -73,15 +71,12 @@ async def stop(request: Request) -> dict[str, str]:
 
 
 @router.get("/events")
-async def events(request: Request) -> EventSourceResponse:
+async def events(request: Request) -> SeatedStream:
     """Stream how it goes: `idle`, `starting`, `progress`, `report` or `failed`."""
-    ending = anyio.Event()
-    return EventSourceResponse(
-        _experiment(request).watch(is_over=ending.is_set),
-        sep="\n",
-        send_timeout=SEND_TIMEOUT_S,
-        shutdown_event=ending,
-        shutdown_grace_period=0.5,
+    experiment = _experiment(request)
+    return SeatedStream(
+        request.app.state.dashboard.seats,
+        lambda is_over: experiment.watch(is_over=is_over),
     )
 
 

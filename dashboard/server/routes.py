@@ -9,12 +9,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.templating import Jinja2Templates
-from sse_starlette import EventSourceResponse
 from starlette.exceptions import HTTPException
 
 from dashboard import __version__
@@ -29,12 +27,11 @@ from dashboard.errors import (
 )
 from dashboard.server import sources, triggers
 from dashboard.server.orders import read_order
+from dashboard.server.seats import SeatedStream
 
 if TYPE_CHECKING:
     from dashboard.server.dashboard import Dashboard
 
-#: A viewer that takes nothing for this long is gone, whatever its socket says.
-SEND_TIMEOUT_S = 10.0
 EXAMPLE = '{"count": 5, "params": {"seconds": 1}}'
 _STATUS = {
     UnknownScenario: 404,
@@ -81,17 +78,12 @@ async def healthz() -> dict[str, str]:
 @router.get("/events")
 async def events(
     request: Request, last_event_id: Annotated[str | None, Header()] = None
-) -> EventSourceResponse:
+) -> SeatedStream:
     """Stream `hello` and then a `frame` 30 times a second (ARCHITECTURE.md)."""
-    # The library sets it when the server is told to stop: then the stream ends by
-    # itself, where a cancelled one would be reported as an incomplete answer.
-    ending = anyio.Event()
-    return EventSourceResponse(
-        _dashboard(request).stream.watch(last_event_id, is_over=ending.is_set),
-        sep="\n",
-        send_timeout=SEND_TIMEOUT_S,
-        shutdown_event=ending,
-        shutdown_grace_period=0.5,
+    dashboard = _dashboard(request)
+    return SeatedStream(
+        dashboard.seats,
+        lambda is_over: dashboard.stream.watch(last_event_id, is_over=is_over),
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import httpx
 
 from dashboard.errors import DemoUnavailable
+from dashboard.server.budgets import MAX_COUNT, NOTHING, Price
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from dashboard.demo.scenario import Scenario
 
 #: The largest batch finds its connections again; what a rush leaves is closed.
-MAX_IDLE_CONNECTIONS = 200
+MAX_IDLE_CONNECTIONS = MAX_COUNT
 
 
 class RequestSink(Protocol):
@@ -63,6 +64,7 @@ class Plan:
     after_s: float = 0.0
     gap_s: float = 0.0
     is_other: bool = False
+    price: Price = NOTHING
 
     @property
     def path(self) -> str:
@@ -78,7 +80,7 @@ class Sender:
         sink: RequestSink,
         now_ns: Callable[[], int],
         answer_timeout_s: float,
-        done: Callable[[], None],
+        done: Callable[[Plan], None],
     ) -> None:
         self._sink = sink
         self._now_ns = now_ns
@@ -105,7 +107,7 @@ class Sender:
                 for _ in range(plan.count):
                     nowhere = _Journey(plan, httpx.URL(), self._sink, self._now_ns)
                     nowhere.fail(str(error))
-                    self._done()
+                    self._done(plan)
             return
         for plan in plans:
             self._send_planned(plan, httpx.URL(address))
@@ -146,7 +148,7 @@ class Sender:
         else:
             self._sink.answered(journey.span_id, self._now_ns(), status, body)
         finally:
-            self._done()
+            self._done(plan)
 
     async def _exchange(self, journey: _Journey) -> tuple[int, bytes]:
         # One that leads to another worker or another loop is of no use later.

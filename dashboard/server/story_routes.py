@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from dashboard.demo import extras
 from dashboard.demo.scenario import read_code, shortened
-from dashboard.server import triggers, wire
+from dashboard.server import budgets, wire
 from dashboard.server.routes import templates
 
 if TYPE_CHECKING:
@@ -37,7 +37,13 @@ async def scenarios(request: Request) -> dict[str, Any]:
     catalogue = _dashboard(request).catalogue
     return {
         "counts": COUNTS,
-        "max_count": triggers.MAX_COUNT,
+        "max_count": budgets.MAX_COUNT,
+        "budgets": {
+            "in_flight": budgets.MAX_IN_FLIGHT,
+            "in_flight_each": budgets.MAX_IN_FLIGHT_EACH,
+            "block_s": budgets.MAX_BLOCK_S,
+            "bytes": budgets.MAX_BYTES,
+        },
         "scenarios": [_describe(scenario) for scenario in catalogue.scenarios],
         "stories": [
             {

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 HISTORY_FRAMES = 300
 #: Three seconds behind is not live any more.
 QUEUE_FRAMES = 90
+#: A snapshot takes the time of some frames to make. Hundreds of pages that come back
+#: within a second share one, and get the frames since.
+SNAPSHOT_FRAMES = 30
 
 
 class Viewer:
@@ -124,7 +127,8 @@ class Stream:
         self.viewers.add(viewer)
         missing = self._missing_since(last_event_id)
         if missing is None:
-            return [self._hello(skipped=skipped)]
+            seq, data = self._hello(skipped)
+            return [data, *(frame for _, frame in self._kept_since(seq))]
         hello = wire.describe_hello(
             self._session,
             self._now_ns(),
@@ -140,10 +144,19 @@ class Stream:
             *(data for _, data in missing),
         ]
 
-    def _hello(self, *, skipped: int) -> bytes:
-        # Many may come at once, as after a restart: one snapshot serves them.
-        if self._snapshot is not None and self._snapshot[0] == self.seq and not skipped:
-            return self._snapshot[1]
+    def _hello(self, skipped: int) -> tuple[int, bytes]:
+        """Return a greeting with a snapshot, and the number of the last frame in it."""
+        if self._snapshot is None or self.seq - self._snapshot[0] > SNAPSHOT_FRAMES:
+            self._snapshot = (self.seq, self._encode_hello())
+        seq, data = self._snapshot
+        if skipped:
+            # Its own number in what all have in common, before any text of others.
+            before, found, after = data.partition(b'"skipped":0')
+            assert found  # as `describe_hello` writes it
+            data = before + b'"skipped":%d' % skipped + after
+        return seq, data
+
+    def _encode_hello(self) -> bytes:
         now_ns = self._now_ns()
         snapshot = wire.describe_snapshot(
             self._session, now_ns, self.seq, self._notices()
@@ -153,14 +166,14 @@ class Stream:
             now_ns,
             run=self.run,
             demo_url=self._demo_url(),
-            skipped=skipped,
+            skipped=0,
             snapshot=snapshot,
         )
         # `retry` once: a dashboard that restarts is back within a second or two.
-        data = b"retry: 1000\n" + wire.sse("hello", self._id(self.seq), hello)
-        if not skipped:
-            self._snapshot = (self.seq, data)
-        return data
+        return b"retry: 1000\n" + wire.sse("hello", self._id(self.seq), hello)
+
+    def _kept_since(self, seq: int) -> list[tuple[int, bytes]]:
+        return [kept for kept in self._history if kept[0] > seq]
 
     def _missing_since(
         self, last_event_id: str | None
@@ -175,7 +188,7 @@ class Stream:
         first = self._history[0][0] if self._history else self.seq + 1
         if last > self.seq or last < first - 1:
             return None
-        return [kept for kept in self._history if kept[0] > last]
+        return self._kept_since(last)
 
     def _id(self, seq: int) -> str:
         return f"{self.run}-{seq}"

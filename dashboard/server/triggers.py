@@ -8,6 +8,7 @@ app does with them: the recorder in there tells that.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from contextlib import suppress
@@ -19,7 +20,8 @@ import httpx
 from dashboard.demo import extras
 from dashboard.demo.scenario import shortened
 from dashboard.demo.stories import OURS
-from dashboard.errors import BadParameter, DemoUnavailable, OverBudget
+from dashboard.errors import BadParameter, DemoUnavailable
+from dashboard.server.budgets import MAX_COUNT, Budgets, price_of
 from dashboard.server.sender import Plan, Sender
 
 if TYPE_CHECKING:
@@ -30,10 +32,6 @@ if TYPE_CHECKING:
     from dashboard.demo.stories import Catalogue
     from dashboard.server.sender import RequestSink
 
-#: Twice the largest button. One lane each still fits a screen, just.
-MAX_COUNT = 200
-#: Two of the largest batches: a second click while the first is waiting works.
-MAX_IN_FLIGHT = 400
 #: A hundred times a two-second block takes longer; nobody watches that.
 ANSWER_TIMEOUT_S = 60.0
 STOP_PATIENCE_S = 0.5
@@ -70,19 +68,18 @@ class Triggers:
         self._target = target
         self.catalogue = catalogue
         self._sender = Sender(sink, now_ns, answer_timeout_s, self._done)
-        self._lock = threading.Lock()
-        self._in_flight = 0
-        self._batches = 0
+        self._budgets = Budgets()
+        self._batches = itertools.count(1)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
     def __repr__(self) -> str:
-        return f"<Triggers {self._in_flight} in flight, {self._batches} batches>"
+        return f"<Triggers {self.in_flight} in flight>"
 
     @property
     def in_flight(self) -> int:
         """How many requests are sent and not yet answered or failed."""
-        return self._in_flight
+        return self._budgets.in_flight
 
     def start(self) -> None:
         """Start the thread."""
@@ -117,33 +114,29 @@ class Triggers:
         `OverBudget` or `DemoUnavailable`, and has sent nothing then.
         """
         scenario = self.catalogue.find(scenario_id)
-        query = {name: f"{n:.12g}" for name, n in scenario.query(params).items()}
+        numbers = scenario.query(params)
+        query = {name: f"{n:.12g}" for name, n in numbers.items()}
         leads, others = size_of(scenario, count)
         if sentence := extras.missing(scenario.needs):
             raise DemoUnavailable(sentence)
         base = self._target(scenario.stage)
         if self._loop is None:
             raise DemoUnavailable("the dashboard is shutting down")
-        with self._lock:
-            amount = leads + others
-            if self._in_flight + amount > MAX_IN_FLIGHT:
-                raise OverBudget(
-                    f"{self._in_flight} requests are under way and {amount} more "
-                    f"would exceed {MAX_IN_FLIGHT}; wait until some are answered"
-                )
-            self._in_flight += amount
-            self._batches += 1
-            batch = f"b{self._batches}"
+        price = price_of(scenario, numbers)
+        self._budgets.take(scenario.id, leads, others, price)
+        batch = f"b{next(self._batches)}"
         address = httpx.URL(scenario.address or scenario.path)
         address = address.copy_merge_params(query) if query else address
-        plans = [Plan(address, scenario, batch, count=leads, gap_s=scenario.gap_s)]
+        plans = [
+            Plan(address, scenario, batch, leads, gap_s=scenario.gap_s, price=price)
+        ]
         if others and scenario.others is not None:
             plans.append(
                 Plan(
                     httpx.URL(scenario.others.path),
                     scenario,
                     batch,
-                    count=others,
+                    others,
                     after_s=scenario.others.after_s,
                     is_other=True,
                 )
@@ -151,9 +144,8 @@ class Triggers:
         self._loop.call_soon_threadsafe(self._sender.send, plans, base)
         return batch
 
-    def _done(self) -> None:
-        with self._lock:
-            self._in_flight -= 1
+    def _done(self, plan: Plan) -> None:
+        self._budgets.give_back(plan.scenario.id, plan.price)
 
 
 def size_of(scenario: Scenario, count: object) -> tuple[int, int]:

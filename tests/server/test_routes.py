@@ -14,8 +14,9 @@ from dashboard.app import create_app
 from dashboard.demo import stories
 from dashboard.errors import OverBudget
 from dashboard.ring import create_ring
+from dashboard.server.budgets import MAX_COUNT
 from dashboard.server.settings import Settings
-from dashboard.server.triggers import MAX_COUNT, OWN_CAST
+from dashboard.server.triggers import OWN_CAST
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 OWN_PAGE = "http://127.0.0.1:8000"
@@ -532,7 +533,7 @@ async def test_viewer_leaves(running):
 @pytest.mark.anyio
 async def test_stuck_viewer_is_let_go(running, monkeypatch):
     """A viewer whose socket takes nothing any more is given up, not kept for ever."""
-    monkeypatch.setattr("dashboard.server.routes.SEND_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("dashboard.server.seats.SEND_TIMEOUT_S", 0.01)
     stuck = asyncio.Event()
 
     async def send(message):

@@ -157,10 +157,10 @@ async def test_late_viewer_sees_the_same(show, pending):
         if pending:
             show.change()
             finish(show)
-        await follow_late(late)
         show.publish(2)
         for _ in range(2):
             await follow(early)
+        while late.seq != early.seq:
             await follow_late(late)
 
     assert late.told.stories() == early.told.stories()
@@ -382,6 +382,32 @@ async def test_one_encode_for_all(show, monkeypatch):
     assert encoded == ["hello", "frame"]
     assert {id(data) for data in frames} == {id(frames[0])}
     assert {id(data) for data in hellos} == {id(hellos[0])}
+
+
+async def test_many_come_back_at_once(show, monkeypatch):
+    """Two hundred pages that come within a second share a snapshot, and miss nothing."""
+    made = []
+    describe = wire.describe_snapshot
+    monkeypatch.setattr(
+        wire, "describe_snapshot", lambda *args: made.append(1) or describe(*args)
+    )
+    pages = [Page() for _ in range(200)]
+    for number, page in enumerate(pages):
+        if number % 10 == 0:
+            show.publish()
+        async with watching(show) as follow:
+            while page.seq != show.stream.seq:
+                await follow(page)
+    shared = len(made)
+    show.publish(module.SNAPSHOT_FRAMES)
+    async with watching(show) as follow:
+        late = Page()
+        await follow(late)
+
+    assert (shared, len(made)) == (1, 2)
+    assert late.seq == show.stream.seq
+    lanes = [len(page.told.spans) for page in pages]
+    assert lanes == [2 + number // 10 for number in range(200)]
 
 
 async def test_frames_without_viewers(show):
