@@ -20,6 +20,7 @@ import { Panels } from "./ui/panels.js";
 import { part, setText } from "./ui/parts.js";
 import { fillHelp, showHelp } from "./ui/help.js";
 import { RaceView } from "./ui/race.js";
+import { sentenceOf } from "./ui/refusal.js";
 import { SourceView } from "./ui/source.js";
 import { StoriesView } from "./ui/stories.js";
 import { TimelineView } from "./ui/timeline.js";
@@ -72,6 +73,7 @@ const theme = new Theme(root, restyle, signal);
 const pageState = new PageState(root);
 let line = "connecting";
 let failure = "";
+let refusal = "";
 
 const stream = new Stream(
   "/events",
@@ -94,6 +96,10 @@ const stream = new Stream(
       setLine("live");
     },
     onLost: () => setLine(line === "connecting" ? "connecting" : "lost"),
+    onRefused: async (response) => {
+      refusal = await sentenceOf(response);
+      frames.invalidate();
+    },
     onBroken: (error) => {
       failure = error.message;
       frames.invalidate();
@@ -146,6 +152,7 @@ function draw(nowMs) {
   if (line === "live" && stream.isSilent(nowMs)) setLine("lost");
   const state = pageState.show({
     line,
+    refusal,
     isLive: viewport.isLive,
     quietMs: stream.quietMs(nowMs),
     loops: history.loops,
@@ -180,7 +187,7 @@ function draw(nowMs) {
 }
 
 function setLine(next) {
-  if (next === "live") failure = "";
+  if (next === "live") failure = refusal = "";
   line = next;
   frames.invalidate();
 }

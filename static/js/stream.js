@@ -18,6 +18,7 @@ export class Stream {
   #url;
   #listener;
   #openSource;
+  #ask;
   #signal;
   #heardMs = 0;
 
@@ -28,15 +29,22 @@ export class Stream {
    * @param {string} url
    * @param {{onHello: (hello: import("./wire.js").Hello) => void,
    *   onFrame: (frame: import("./wire.js").Frame) => void,
-   *   onLost: () => void, onBroken: (error: Error) => void}} listener
+   *   onLost: () => void, onRefused: (response: Response) => void,
+   *   onBroken: (error: Error) => void}} listener
    * @param {AbortSignal} signal
    * @param {(url: string) => EventSource} [openSource]
+   * @param {typeof fetch} [ask]
    */
-  constructor(url, listener, signal, openSource = (address) => new EventSource(address)) {
+  constructor(
+    url, listener, signal,
+    openSource = (address) => new EventSource(address),
+    ask = (address, options) => fetch(address, options),
+  ) {
     this.#url = url;
     this.#listener = listener;
     this.#signal = signal;
     this.#openSource = openSource;
+    this.#ask = ask;
     signal.addEventListener("abort", () => this.#close(), { once: true });
   }
 
@@ -91,6 +99,23 @@ export class Stream {
     if (source !== this.#source || source.readyState !== 2) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.open(), RETRY_MS);
+    void this.#askWhy();
+  }
+
+  /** An EventSource tells no reason. Asked like any other address, the dashboard gives a sentence. */
+  async #askWhy() {
+    const asking = new AbortController();
+    const stop = () => asking.abort();
+    this.#signal.addEventListener("abort", stop, { once: true });
+    try {
+      const response = await this.#ask(this.#url, { signal: asking.signal });
+      if (response.ok) stop(); // It is back; `open` will find it.
+      else this.#listener.onRefused(response);
+    } catch {
+      // Nobody is there at all, which `onLost` has said.
+    } finally {
+      this.#signal.removeEventListener("abort", stop);
+    }
   }
 
   #close() {

@@ -62,15 +62,9 @@ class Eyes(asyncio.Protocol):
 
 def start(folder: str) -> tuple[subprocess.Popen, str, str]:
     """Start a dashboard and its demo app; return it and both addresses."""
+    ports = ["--port", "0", "--demo-port", "0"]
     process = subprocess.Popen(
-        [
-            sys.executable,
-            *os.environ.get("PROF", "-m dashboard").split(),
-            "--port",
-            "0",
-            "--demo-port",
-            "0",
-        ],
+        [sys.executable, "-m", "dashboard", *ports],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ

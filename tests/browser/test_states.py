@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import urllib.request
 
@@ -30,6 +31,23 @@ def test_connecting(product, browser):
 
     wait_state(page, "connecting")
     expect(page.locator(CARD)).to_contain_text("Connecting")
+    context.close()
+
+
+def test_not_let_in(product, browser):
+    """A page for which there is no seat says why, and watches as soon as there is one."""
+    context = browser.new_context()
+    page = context.new_page()
+    full = {"detail": "600 viewers are watching"}
+    page.route(
+        re.compile("/events"), lambda route: route.fulfill(status=503, json=full)
+    )
+    page.goto(product.url)
+
+    expect(page.locator(CARD)).to_contain_text("600 viewers are watching")
+    page.unroute_all(behavior="wait")
+    wait_state(page, "live")
+    expect(page.locator(CARD)).to_be_hidden()
     context.close()
 
 

@@ -22,6 +22,14 @@ test("each state of the line is told", () => {
   assert.deepEqual(told({ quietMs: 1500 }), ["behind", "recorded", "Behind"]);
 });
 
+test("who is not let in reads why, in the dashboard's words", () => {
+  const { word, title, words } = pageStateOf(facts({ line: "connecting", loops: [], refusal: "600 viewers are watching" }));
+
+  assert.deepEqual([word, title], ["lost", "Not let in"]);
+  assert.equal(words, "600 viewers are watching. The page tries again by itself.");
+  assert.deepEqual(told({ refusal: "600 viewers are watching" }), ["live", "recorded", ""]);
+});
+
 test("each state of what is observed is told", () => {
   assert.deepEqual(told({ loops: [] }), ["live", "starting", "The demo app is starting"]);
   assert.deepEqual(told({ loops: [], hasDemo: false }), ["live", "none", "No loop yet"]);

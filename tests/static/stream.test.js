@@ -17,9 +17,9 @@ class FakeSource extends EventTarget {
   }
 }
 
-function opened() {
+function opened(ask = async () => assert.fail("asked")) {
   const sources = [];
-  const heard = { hellos: 0, frames: [], lost: 0, broken: [] };
+  const heard = { hellos: 0, frames: [], lost: 0, refused: [], broken: [] };
   const leaving = new AbortController();
   const stream = new Stream(
     "/events",
@@ -27,6 +27,7 @@ function opened() {
       onHello: () => (heard.hellos += 1),
       onFrame: (frame) => heard.frames.push(frame.seq),
       onLost: () => (heard.lost += 1),
+      onRefused: (response) => heard.refused.push(response.status),
       onBroken: (error) => heard.broken.push(error.message),
     },
     leaving.signal,
@@ -34,6 +35,7 @@ function opened() {
       sources.push(Object.assign(new FakeSource(), { url }));
       return sources.at(-1);
     },
+    ask,
   );
   stream.open();
   return { stream, sources, heard, leaving };
@@ -105,6 +107,29 @@ test("each tab asks for an address of its own", () => {
   const urls = [opened(), opened()].map(({ sources }) => sources[0].url);
 
   assert.notEqual(urls[0], urls[1]);
+});
+
+test("a stream that is refused asks why, and tries again", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const answers = [new Response("", { status: 503 }), new Response("", { status: 200 })];
+  const { sources, heard } = opened(async () => answers.shift());
+  for (const number of [0, 1]) {
+    sources[number].close();
+    sources[number].dispatchEvent(new Event("error"));
+    await new Promise(setImmediate);
+    t.mock.timers.tick(2000);
+  }
+
+  assert.deepEqual(heard.refused, [503]);
+  assert.equal(sources.length, 3);
+});
+
+test("a line that only breaks is left to the browser", () => {
+  const { sources, heard } = opened();
+  sources[0].readyState = 0;
+  sources[0].dispatchEvent(new Event("error"));
+
+  assert.equal(heard.lost, 1);
 });
 
 test("leaving the page closes the stream and hears nothing more", () => {

@@ -13,6 +13,7 @@ export const BEHIND_MS = 800;
  * @typedef {object} Facts
  * @property {"connecting" | "live" | "lost"} line
  * @property {boolean} isLive is the picture live, not held?
+ * @property {string} [refusal] why the dashboard lets us not watch, in its words
  * @property {number} quietMs since the last frame
  * @property {readonly import("../wire.js").LoopNow[]} loops
  * @property {boolean} hasDemo is there a demo app that one can press buttons for?
@@ -26,9 +27,12 @@ export const BEHIND_MS = 800;
  * @param {Facts} facts
  * @returns {{word: Word, observed: Observed, title: string, words: string}}
  */
-export function pageStateOf({ line, isLive, quietMs, loops, hasDemo, notices }) {
+export function pageStateOf({ line, isLive, refusal = "", quietMs, loops, hasDemo, notices }) {
   const living = loops.filter(({ state }) => state !== "ended");
   const told = (word, observed, title = "", words = "") => ({ word, observed, title, words });
+  if (line !== "live" && refusal) {
+    return told("lost", observedOf(loops, living, hasDemo, notices), "Not let in", `${refusal}. The page tries again by itself.`);
+  }
   if (line === "connecting") {
     return told("connecting", "none", "Connecting", "The dashboard has not answered yet.");
   }
