@@ -7,6 +7,8 @@ import { STATES } from "./wire.js";
 const CHOICES = Object.freeze(["system", "light", "dark"]);
 const STORE_KEY = "loopscope.theme";
 const HATCH_PX = 8;
+/** Whoever is held up is told from afar. */
+const HELD_PX = 16;
 
 /** States whose colour alone would say too little: stripes, and which way they run. */
 const HATCHES = Object.freeze({
@@ -17,10 +19,13 @@ const HATCHES = Object.freeze({
   process: "upright",
   lost: "cross",
 });
+/** In which of these a victim of a stall is held up. */
+const HELD = Object.freeze(["ready", "due", "outside"]);
 
 /**
  * @typedef {object} Palette everything the canvas needs to know of the style
  * @property {(string | CanvasPattern)[]} fills one per wire state, then blocked
+ * @property {CanvasPattern[]} heldFills of those whom a stall held up, where a state can be
  * @property {string[]} inks of a label on each
  * @property {CanvasPattern[]} patterns those of the fills that have stripes
  * @property {string} bg @property {string} line @property {string} ink @property {string} dim
@@ -83,10 +88,17 @@ export function readPalette(root) {
     patterns.push(pattern);
     return pattern;
   };
+  const heldFills = [];
+  for (const name of HELD) {
+    const pattern = hatch(token(`--state-${name}`), token("--stripe-held"), "falling", HELD_PX);
+    patterns.push(pattern);
+    heldFills[STATES.indexOf(name)] = pattern;
+  }
   const names = [...STATES, "blocked"];
   const family = getComputedStyle(document.body).fontFamily;
   return {
     fills: names.map(paint),
+    heldFills,
     inks: names.map((name) => token(name === "blocked" ? "--on-blocked" : "--on-state")),
     patterns,
     bg: token("--bg"),
@@ -111,29 +123,31 @@ export function readPalette(root) {
   };
 }
 
-/** Stripes one HATCH_PX apart, drawn at the screen's own resolution. */
-function hatch(color, stripe, way) {
+/** Stripes that far apart, drawn at the screen's own resolution. */
+function hatch(color, stripe, way, sizePx = HATCH_PX) {
   const ratio = Math.max(1, Math.round(globalThis.devicePixelRatio || 1));
   const tile = document.createElement("canvas");
-  tile.width = tile.height = HATCH_PX * ratio;
+  tile.width = tile.height = sizePx * ratio;
   const ctx = /** @type {CanvasRenderingContext2D} */ (tile.getContext("2d"));
   ctx.scale(ratio, ratio);
   ctx.fillStyle = color;
-  ctx.fillRect(0, 0, HATCH_PX, HATCH_PX);
+  ctx.fillRect(0, 0, sizePx, sizePx);
   ctx.strokeStyle = stripe;
-  ctx.lineWidth = 2.4;
+  ctx.lineWidth = 0.3 * sizePx;
   ctx.beginPath();
   if (way === "upright") {
     ctx.moveTo(2, 0);
-    ctx.lineTo(2, HATCH_PX);
+    ctx.lineTo(2, sizePx);
   } else {
     // The line and its two neighbours' corners, so that the tile meets itself.
-    for (const shift of [-HATCH_PX, 0, HATCH_PX]) {
-      ctx.moveTo(shift - 2, HATCH_PX + 2);
-      ctx.lineTo(shift + HATCH_PX + 2, -2);
-      if (way === "cross") {
+    for (const shift of [-sizePx, 0, sizePx]) {
+      if (way !== "falling") {
+        ctx.moveTo(shift - 2, sizePx + 2);
+        ctx.lineTo(shift + sizePx + 2, -2);
+      }
+      if (way !== "rising") {
         ctx.moveTo(shift - 2, -2);
-        ctx.lineTo(shift + HATCH_PX + 2, HATCH_PX + 2);
+        ctx.lineTo(shift + sizePx + 2, sizePx + 2);
       }
     }
   }
@@ -146,6 +160,7 @@ function hatch(color, stripe, way) {
 /** Stripes travel with the slices that they fill. */
 export function movePatterns(patterns, px) {
   const ratio = Math.max(1, Math.round(globalThis.devicePixelRatio || 1));
-  const matrix = new DOMMatrix().translate(px % HATCH_PX, 0).scale(1 / ratio);
+  // The wide tile's width is a whole number of the narrow one's.
+  const matrix = new DOMMatrix().translate(px % HELD_PX, 0).scale(1 / ratio);
   for (const pattern of patterns) pattern.setTransform(matrix);
 }

@@ -101,3 +101,12 @@ test("text has the contrast that AA asks for, in both themes", () => {
     assert.deepEqual(poor, []);
   }
 });
+
+test("the stripes of whoever is held up stand out from the state below them, in both themes", () => {
+  const css = read("css/tokens.css");
+  for (const tokens of [declarations(css, ":root {"), declarations(css, ':root[data-theme="dark"] {')]) {
+    const of = (name) => tokens.get(name) ?? assert.fail(name);
+    const ratios = ["ready", "due", "outside"].map((state) => contrast(of("--stripe-held"), of(`--state-${state}`)));
+    assert.deepEqual(ratios.filter((ratio) => ratio < 3), []);
+  }
+});

@@ -7,9 +7,10 @@ import { formatDuration } from "../format.js";
 import { planRows } from "../view/rows.js";
 import { BLOCKED, LOOP_LANE, STATES, THREAD_LANE, readInfo, isRequestKind } from "../wire.js";
 import { drawAxis, ticks } from "./axis.js";
-import { drawBands } from "./band.js";
+import { drawBands, drawHeld } from "./band.js";
 import { LOOP_TICKS, PLAIN_TICKS } from "./detail-level.js";
 import { drawGutter, drawHeadings } from "./gutter.js";
+import { heldStretches, holdsByLoop } from "../model/victims.js";
 import { wakeOf } from "../model/wakers.js";
 import { drawArea } from "./marks.js";
 import { drawLabel, drawSlices } from "./slices.js";
@@ -46,7 +47,8 @@ export function drawTimeline(ctx, scene, palette) {
   const isTall = (lane) => lane.id === scene.selection?.lane || lane.hasStalled(stallNs, nowNs);
   const view = { ...scene.view, wanted: scene.wanted, nowNs, heightPx: size.heightPx, isTall };
   const plan = planRows(history.lanes.all, scale, view, palette.sizes);
-  const at = { nowNs, stallNs, columnPx: palette.sizes.columnPx, showsIdle: false, ticks: PLAIN_TICKS };
+  const holds = holdsByLoop(history, scale, nowNs);
+  const at = { nowNs, stallNs, columnPx: palette.sizes.columnPx, showsIdle: false, ticks: PLAIN_TICKS, holds };
   const grid = { topPx: palette.sizes.axisPx, bottomPx: size.heightPx };
 
   ctx.fillStyle = palette.bg;
@@ -110,6 +112,8 @@ function drawLane(ctx, scene, palette, row, at, stalls) {
   drawBands(ctx, stalls, area, palette.band);
   const found = { wide: [], stalls: [] };
   drawSlices(ctx, row.lane.spans, scene.scale, row, palette.fills, at, found);
+  const held = heldStretches(row.lane, at.holds.get(row.lane.loop) ?? [], scene.nowNs);
+  drawHeld(ctx, scene.scale, held, row, palette.heldFills);
   labelSlices(ctx, scene, palette, row, found.wide);
   frameSelected(ctx, scene, palette, row);
 }

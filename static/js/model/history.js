@@ -21,6 +21,8 @@ export class History {
   metrics = new Metrics();
   /** @type {Map<number, import("../wire.js").Stall>} */
   stalls = new Map();
+  /** The lanes of those whom a stall held up, by its id. @type {Map<number, Set<number>>} */
+  victims = new Map();
   /** @type {import("../wire.js").Diagnosis | null} */
   diagnosis = null;
   /** @type {import("../wire.js").LoopNow[]} */
@@ -55,6 +57,7 @@ export class History {
     this.requests = new Requests();
     if (!isSameRun) this.metrics = new Metrics();
     this.stalls = new Map();
+    this.victims = new Map();
     this.strings = [];
     this.losses = { missed: 0, thinned: 0, undrawn: 0, skipped, strayRows: 0 };
     this.tNs = 0;
@@ -118,7 +121,11 @@ export class History {
 
   #keepStall(stall) {
     this.stalls.set(stall.id, stall);
-    if (this.stalls.size > MAX_STALLS) this.stalls.delete(this.stalls.keys().next().value);
+    this.victims.set(stall.id, new Set(stall.victims.lanes));
+    if (this.stalls.size <= MAX_STALLS) return;
+    const oldest = this.stalls.keys().next().value;
+    this.stalls.delete(oldest);
+    this.victims.delete(oldest);
   }
 
   #forget() {
