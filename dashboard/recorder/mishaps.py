@@ -9,6 +9,7 @@ it may carry what a user typed; its type and line are.
 from __future__ import annotations
 
 from asyncio import Task
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from dashboard.recorder.reasons import is_users_file
@@ -91,7 +92,7 @@ def _note(rec: Recorder, context: Any) -> None:
         message = ("Task" if isinstance(task, Task) else "Future") + NEVER
     error = said.get("exception")
     kind = ""
-    file, line, function = "", 0, ""
+    file, line, function = defined = _defined_at(task)
     if isinstance(error, BaseException):
         kind = type(error).__qualname__
         file, line, function = _raised_at(error.__traceback__)
@@ -107,8 +108,20 @@ def _note(rec: Recorder, context: Any) -> None:
             file,
             line,
             function,
+            # Who is told from `__del__` has left the table of tasks before.
+            defined[2],
         ),
     )
+
+
+def _defined_at(task: object) -> tuple[str, int, str]:
+    """Return where a task's coroutine is written: of one that is gone all there is."""
+    # By asyncio's own method, as a subclass may have another.
+    coro = Task.get_coro(task) if isinstance(task, Task) else None
+    if type(coro) is not CoroutineType:
+        return "", 0, ""
+    code = coro.cr_code
+    return code.co_filename, code.co_firstlineno, code.co_qualname
 
 
 def _raised_at(traceback: TracebackType | None) -> tuple[str, int, str]:

@@ -53,7 +53,7 @@ class Mishaps:
 
     def excepted(self, t: int, u: int, a: int, b: int) -> None:
         """The loop's exception handler was told something."""
-        message, error, file, line, function = self._loop.names.fields(b, 5)
+        message, error, file, line, function, name = self._loop.names.fields(b, 6)
         where = str(Place(file, to_line(line), function)) if file else ""
         task = self._loop.tasks.by_no.get(a)
         self._tell(
@@ -61,7 +61,7 @@ class Mishaps:
             t,
             0,
             f"{message}: {error}" if error else message,
-            label=_label(task),
+            label=_label(task) or name,
             request=_request_of(task) or self._loop.running_request(),
             where=where,
         )

@@ -126,7 +126,9 @@ def _held(
 
 def overload(look: Look) -> Iterator[Hit]:
     """The loop is busy all the time, and no single step is to blame."""
-    if look.busy < OVERLOADED or look.stalls or not look.shares:
+    since_ns = look.now_ns - look.span_ns
+    is_one_to_blame = any(stall.end_ns > since_ns for stall in look.stalls)
+    if look.busy < OVERLOADED or is_one_to_blame or not look.shares:
         return
     first = look.shares[0]
     share = first.ns / max(1, look.span_ns)

@@ -209,7 +209,30 @@ def test_exception_never_retrieved(run):
     assert heard == ["Task exception was never retrieved"]
     assert incident.text == "Task exception was never retrieved: ValueError"
     assert "in test_exception_never_retrieved.<locals>.fails" in incident.where
+    assert incident.label == "test_exception_never_retrieved.<locals>.fails"
     assert "password" not in " ".join(played.told.strings)
+
+
+def test_task_forgotten(run):
+    """A task that is thrown away while it waits is told by its name and where it is
+    written."""
+
+    async def waits():
+        await asyncio.get_running_loop().create_future()
+
+    async def program():
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        asyncio.create_task(waits())  # noqa: RUF006
+        await asyncio.sleep(0.01)
+        gc.collect()
+
+    played = run(program)
+    (incident,) = (
+        each for each in played.incidents.kept if each.kind == IncidentKind.EXCEPTION
+    )
+    assert incident.text == "Task was destroyed but it is pending!"
+    assert incident.label == "test_task_forgotten.<locals>.waits"
+    assert "test_rest.py:" in incident.where
 
 
 def test_exception_in_a_callback(run):

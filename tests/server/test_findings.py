@@ -163,6 +163,19 @@ def test_overload(scene, busy, is_found):
         assert "of its time goes to parse_row, over" in found["overload"]
 
 
+def test_overload_after_a_stall(scene):
+    """One step that was long a while ago is no reason to be silent about the others."""
+    scene.tape.born(1, "parse_row", 0).step(1, 0, 500 * MS)
+    for t in range(500, 8000, 100):
+        scene.tape.wake(1, t * MS).step(1, t * MS, (t + 99) * MS)
+        scene.tape.poll((t + 99) * MS, (t + 100) * MS)
+        if t % 500 == 400:
+            scene.until(t * MS)
+    found = scene.until(8 * SECOND).found()
+
+    assert set(found) == {"blocked_loop", "overload"}
+
+
 @pytest.mark.parametrize(("waiting", "is_found"), [(5, True), (0, False)])
 def test_tokens(scene, waiting, is_found):
     """Forty taken are no harm until somebody waits for one."""

@@ -112,6 +112,16 @@ def test_exception(tape):
     assert tape.incidents.kept[0].where == "b.py:7 in f"
 
 
+def test_a_task_that_is_gone_still_has_its_name(tape):
+    """Who is told of when it is thrown away has left the table of tasks before."""
+    message = "Task was destroyed but it is pending!"
+    what = tape.text(message, "", "/a/b.py", 3, "f", "f")
+    tape.put(Kind.EXCEPTION, 50, 0, 0, what).poll(20, 60).play()
+
+    (incident,) = tape.incidents.kept
+    assert (incident.label, incident.where) == ("f", "b.py:3 in f")
+
+
 def test_last_words(tape):
     """What happened in a step that never ended is told when recording ends."""
     what = tape.text("Exception in callback", "KeyError", "/a/b.py", 7, "f")
