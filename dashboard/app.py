@@ -11,7 +11,13 @@ from starlette.exceptions import HTTPException
 
 from dashboard import __version__
 from dashboard.errors import TriggerError
-from dashboard.server import experiment_routes, routes, stall_routes, story_routes
+from dashboard.server import (
+    experiment_routes,
+    export_routes,
+    routes,
+    stall_routes,
+    story_routes,
+)
 from dashboard.server.dashboard import Dashboard
 from dashboard.server.doors import Doors
 from dashboard.server.settings import Settings
@@ -49,6 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(stall_routes.router)
     app.include_router(story_routes.router)
     app.include_router(experiment_routes.router)
+    app.include_router(export_routes.router)
     app.mount("/static", StaticFiles(directory=routes.find_assets("static")))
     app.add_exception_handler(TriggerError, routes.explain_trigger_error)
     app.add_exception_handler(HTTPException, routes.explain_status)

@@ -118,6 +118,9 @@ ARROWS = {
     "stall_log": {"facts"},
     "sources": {"excerpt", "parse"},
     "orders": set(),
+    "trace": {"journal"},
+    "requests_csv": {"splits"},
+    "export_routes": {"requests_csv", "trace", "wire"},
     "stall_routes": {"excerpt", "orders", "stalls"},
     "story_routes": {"budgets", "routes", "wire"},
     "routes": {"orders", "seats", "sources", "triggers"},
@@ -158,6 +161,7 @@ OUTSIDE = {
 }
 #: No clock and no I/O: any recording is a unit test of these.
 PURE = (
+    "trace",
     "effort",
     "facts",
     "findings",

@@ -89,12 +89,11 @@ def describe_hello(
     snapshot: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Return the first event of a stream."""
-    wall_ns = time.time_ns() - (now_ns - session.origin_ns)
     return {
         "protocol": PROTOCOL,
         "version": __version__,
         "run": run,
-        "origin_unix_ms": wall_ns // 1_000_000,
+        "origin_unix_ms": origin_unix_ms(session, now_ns),
         "t_ns": now_ns - session.origin_ns,
         "states": [state.name.lower() for state in State],
         "lane_kinds": [kind.name.lower() for kind in LaneKind],
@@ -106,6 +105,11 @@ def describe_hello(
         "skipped": skipped,
         "snapshot": snapshot,
     }
+
+
+def origin_unix_ms(session: Session, now_ns: int) -> int:
+    """Return the wall clock at the session's origin, by what both clocks say now."""
+    return (time.time_ns() - (now_ns - session.origin_ns)) // 1_000_000
 
 
 def describe_state(session: Session, now_ns: int) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import { part, setText } from "./ui/parts.js";
 import { fillHelp, showHelp } from "./ui/help.js";
 import { RaceView } from "./ui/race.js";
 import { sentenceOf } from "./ui/refusal.js";
+import { SaveView } from "./ui/save.js";
 import { SourceView } from "./ui/source.js";
 import { StoriesView } from "./ui/stories.js";
 import { TimelineView } from "./ui/timeline.js";
@@ -69,6 +70,7 @@ const stories = new StoriesView(
   signal,
 );
 const experiment = new ExperimentView(root, signal);
+const save = new SaveView(root, { timeline, viewport }, signal);
 const theme = new Theme(root, restyle, signal);
 const pageState = new PageState(root);
 let line = "connecting";
@@ -120,6 +122,7 @@ const actions = makeActions(
     metrics: () => metrics.toggle(),
     theme: () => theme.next(),
     help: () => showHelp(root),
+    save: () => save.show(),
     stories: () => stories.list(),
     storyOn: () => stories.on(),
     storyBack: () => stories.back(),
@@ -213,6 +216,7 @@ const buttons = {
   present: actions.present,
   theme: actions.theme,
   "open-help": actions.help,
+  "open-save": actions.save,
   "open-experiment": actions.experiment,
 };
 for (const [name, act] of Object.entries(buttons)) {

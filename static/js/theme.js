@@ -27,7 +27,7 @@ const HELD = Object.freeze(["ready", "due", "outside"]);
  * @property {(string | CanvasPattern)[]} fills one per wire state, then blocked
  * @property {CanvasPattern[]} heldFills of those whom a stall held up, where a state can be
  * @property {string[]} inks of a label on each
- * @property {CanvasPattern[]} patterns those of the fills that have stripes
+ * @property {Map<CanvasPattern, import("./draw/svg.js").Hatch>} hatches those of the fills that have stripes
  * @property {string} bg @property {string} line @property {string} ink @property {string} dim
  * @property {string} faint @property {string} band @property {string} select @property {string} idle
  * @property {string} smallFont @property {string} labelFont @property {string} boldFont
@@ -78,21 +78,22 @@ export function readPalette(root) {
     return value;
   };
   const px = (name) => Number.parseFloat(token(name));
-  const patterns = [];
+  const hatches = new Map();
+  const striped = (color, stripe, way, sizePx = HATCH_PX) => {
+    const hatch = { color, stripe, lines: linesOf(way, sizePx), sizePx, widthPx: 0.3 * sizePx };
+    const pattern = patternOf(hatch);
+    hatches.set(pattern, hatch);
+    return pattern;
+  };
   const paint = (name) => {
     if (name === "gone") return "transparent";
     const color = token(`--state-${name.replace("_", "-")}`);
     const way = HATCHES[name];
-    if (!way) return color;
-    const pattern = hatch(color, token(`--stripe-${name.replace("_", "-")}`), way);
-    patterns.push(pattern);
-    return pattern;
+    return way ? striped(color, token(`--stripe-${name.replace("_", "-")}`), way) : color;
   };
   const heldFills = [];
   for (const name of HELD) {
-    const pattern = hatch(token(`--state-${name}`), token("--stripe-held"), "falling", HELD_PX);
-    patterns.push(pattern);
-    heldFills[STATES.indexOf(name)] = pattern;
+    heldFills[STATES.indexOf(name)] = striped(token(`--state-${name}`), token("--stripe-held"), "falling", HELD_PX);
   }
   const names = [...STATES, "blocked"];
   const family = getComputedStyle(document.body).fontFamily;
@@ -100,7 +101,7 @@ export function readPalette(root) {
     fills: names.map(paint),
     heldFills,
     inks: names.map((name) => token(name === "blocked" ? "--on-blocked" : "--on-state")),
-    patterns,
+    hatches,
     bg: token("--bg"),
     line: token("--grid"),
     ink: token("--ink"),
@@ -123,8 +124,19 @@ export function readPalette(root) {
   };
 }
 
-/** Stripes that far apart, drawn at the screen's own resolution. */
-function hatch(color, stripe, way, sizePx = HATCH_PX) {
+/** The stripes of one tile, from x, y to x, y. */
+function linesOf(way, sizePx) {
+  if (way === "upright") return [[2, 0, 2, sizePx]];
+  // The line and its two neighbours' corners, so that the tile meets itself.
+  return [-sizePx, 0, sizePx].flatMap((shift) => {
+    const [left, right] = [shift - 2, shift + sizePx + 2];
+    const rising = way === "falling" ? [] : [[left, sizePx + 2, right, -2]];
+    return way === "rising" ? rising : [...rising, [left, -2, right, sizePx + 2]];
+  });
+}
+
+/** Drawn at the screen's own resolution. @param {import("./draw/svg.js").Hatch} hatch */
+function patternOf({ color, stripe, lines, sizePx, widthPx }) {
   const ratio = Math.max(1, Math.round(globalThis.devicePixelRatio || 1));
   const tile = document.createElement("canvas");
   tile.width = tile.height = sizePx * ratio;
@@ -133,23 +145,11 @@ function hatch(color, stripe, way, sizePx = HATCH_PX) {
   ctx.fillStyle = color;
   ctx.fillRect(0, 0, sizePx, sizePx);
   ctx.strokeStyle = stripe;
-  ctx.lineWidth = 0.3 * sizePx;
+  ctx.lineWidth = widthPx;
   ctx.beginPath();
-  if (way === "upright") {
-    ctx.moveTo(2, 0);
-    ctx.lineTo(2, sizePx);
-  } else {
-    // The line and its two neighbours' corners, so that the tile meets itself.
-    for (const shift of [-sizePx, 0, sizePx]) {
-      if (way !== "falling") {
-        ctx.moveTo(shift - 2, sizePx + 2);
-        ctx.lineTo(shift + sizePx + 2, -2);
-      }
-      if (way !== "rising") {
-        ctx.moveTo(shift - 2, -2);
-        ctx.lineTo(shift + sizePx + 2, sizePx + 2);
-      }
-    }
+  for (const [x1, y1, x2, y2] of lines) {
+    ctx.moveTo(x1, y1);
+    ctx.lineTo(x2, y2);
   }
   ctx.stroke();
   const pattern = /** @type {CanvasPattern} */ (ctx.createPattern(tile, "repeat"));

@@ -18,7 +18,7 @@ export const JUST_NOW_NS = 30e9;
  * @param {import("../view/playback.js").Playback} stage.playback
  * @param {() => (lane: import("../model/lanes.js").Lane) => boolean} stage.counts whose changes are steps
  * @param {() => number} stage.nowNs
- * @param {{present: () => void, stories: () => void, storyOn: () => void, storyBack: () => void, theme: () => void, help: () => void, selected: () => void,
+ * @param {{present: () => void, save: () => void, stories: () => void, storyOn: () => void, storyBack: () => void, theme: () => void, help: () => void, selected: () => void,
  *   search: () => void, table: () => void, metrics: () => void}} page
  * @returns {import("./keys.js").Actions & {selectRequest: (id: number) => void,
  *   selectSpan: (lane: number, startNs: number) => void,

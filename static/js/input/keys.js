@@ -21,7 +21,7 @@
  * @property {() => void} stories @property {() => void} storyOn @property {() => void} storyBack
  * @property {() => void} metrics
  * @property {() => void} theme @property {() => void} help @property {() => void} clear
- * @property {() => void} experiment
+ * @property {() => void} experiment @property {() => void} save
  *
  * @typedef {{keys: string[], shown: string, words: string, act: (actions: Actions) => void}} Binding
  */
@@ -67,6 +67,7 @@ export const BINDINGS = Object.freeze([
   bind(["KeyN"], "N", "numbers over time, or the loop drawn", (a) => a.metrics()),
   bind(["KeyP"], "P", "presenter mode", (a) => a.present()),
   bind(["KeyE"], "E", "throughput against users", (a) => a.experiment()),
+  bind(["KeyK"], "K", "save, or hand over to other tools", (a) => a.save()),
   bind(["KeyL"], "L", "light, dark, system", (a) => a.theme()),
   bind(["Shift Slash", "?"], "?", "this list", (a) => a.help()),
   bind(["Escape"], "Esc", "close, or clear the selection", (a) => a.clear()),

@@ -4,6 +4,7 @@
 // what is under a pixel and which lane or slice comes next.
 
 import { FOLD_MARK_PX } from "../draw/gutter.js";
+import { SvgSurface } from "../draw/svg.js";
 import { drawTimeline } from "../draw/timeline.js";
 import { movePatterns, readPalette } from "../theme.js";
 import { Canvas } from "../view/canvas.js";
@@ -25,6 +26,8 @@ export class TimelineView {
   #canvas;
   #palette = null;
   #plan = null;
+  /** @type {import("../draw/timeline.js").Scene | null} */
+  #scene = null;
   #scale = new Scale(0, 1, 0, 1);
   #nowNs = 0;
   #tooltip;
@@ -114,27 +117,35 @@ export class TimelineView {
       palette.sizes.columnPx,
     );
     this.#nowNs = viewport.momentNs(nowNs);
-    movePatterns(palette.patterns, palette.gutterPx - (this.#scale.startNs / this.#scale.nsPerPx));
+    movePatterns(palette.hatches.keys(), palette.gutterPx - (this.#scale.startNs / this.#scale.nsPerPx));
     const { scrollPx, selection, area, isLive, pointer } = viewport;
     const { context } = this.#canvas;
-    this.#plan = drawTimeline(
-      context,
-      {
-        history: this.#history,
-        scale: this.#scale,
-        nowNs: this.#nowNs,
-        isLive,
-        size,
-        view: { scrollPx, folds: isLive && !this.#folds.matches },
-        wanted: this.#choice,
-        selection,
-        area,
-        pointerPx: pointer ? pointer.xPx : null,
-        measure: (text) => this.#measure(context, text),
-      },
-      palette,
-    );
+    this.#scene = {
+      history: this.#history,
+      scale: this.#scale,
+      nowNs: this.#nowNs,
+      isLive,
+      size,
+      view: { scrollPx, folds: isLive && !this.#folds.matches },
+      wanted: this.#choice,
+      selection,
+      area,
+      pointerPx: pointer ? pointer.xPx : null,
+      measure: (text) => this.#measure(context, text),
+    };
+    this.#plan = drawTimeline(context, this.#scene, palette);
     this.#showTooltip();
+  }
+
+  /** The picture in sight once more, as SVG. @param {string} title */
+  writeSvg(title) {
+    if (!this.#scene) return "";
+    const { palette } = this;
+    const surface = new SvgSurface(this.#canvas.context, palette.hatches);
+    const measure = (text) => surface.measureText(text).width;
+    const context = /** @type {CanvasRenderingContext2D} */ (/** @type {unknown} */ (surface));
+    drawTimeline(context, { ...this.#scene, pointerPx: null, measure }, palette);
+    return surface.write(this.#scene.size, title);
   }
 
   /** @returns {{lane: import("../model/lanes.js").Lane, i: number} | null} */
