@@ -28,10 +28,12 @@ INSIDE = (
 ARROWS = {
     "journal": set(),
     "names": set(),
-    "splits": {"journal"},
+    "tallies": set(),
+    "metrics": {"journal"},
+    "splits": {"journal", "tallies"},
     "victims": {"journal"},
     "stall": {"victims"},
-    "stalls": {"stall", "victims"},
+    "stalls": {"tallies", "stall", "victims"},
     "waits": set(),
     "task": {"journal"},
     "explanations": {"waits"},
@@ -53,6 +55,7 @@ ARROWS = {
         "samples",
         "served",
         "survivors",
+        "tallies",
         "task",
         "tasks",
         "workers",
@@ -67,7 +70,7 @@ ARROWS = {
         "waits",
         "workers",
     },
-    "effort": set(),
+    "effort": {"tallies"},
     "meanings": set(),
     "parse": set(),
     "remedies": {"meanings", "parse"},
@@ -120,7 +123,7 @@ ARROWS = {
     "orders": set(),
     "trace": {"journal"},
     "requests_csv": {"splits"},
-    "export_routes": {"requests_csv", "trace", "wire"},
+    "export_routes": {"metrics", "requests_csv", "trace", "wire"},
     "stall_routes": {"excerpt", "orders", "stalls"},
     "story_routes": {"budgets", "routes", "wire"},
     "routes": {"orders", "seats", "sources", "triggers"},
@@ -161,6 +164,7 @@ OUTSIDE = {
 }
 #: No clock and no I/O: any recording is a unit test of these.
 PURE = (
+    "tallies",
     "trace",
     "effort",
     "facts",

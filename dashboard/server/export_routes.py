@@ -14,6 +14,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from dashboard.server import wire
+from dashboard.server.metrics import expose
 from dashboard.server.requests_csv import write_table
 from dashboard.server.trace import Mark, Track, trace_events
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from dashboard.server.dashboard import Dashboard
     from dashboard.server.session import Session
 
-router = APIRouter(prefix="/api/export")
+router = APIRouter()
 
 Ns = Annotated[int | None, Query(ge=-(2**62), le=2**62)]
 
@@ -31,7 +32,7 @@ def _session(request: Request) -> Session:
     return dashboard.session
 
 
-@router.get("/trace.json")
+@router.get("/api/export/trace.json")
 async def trace(request: Request, from_ns: Ns = None, to_ns: Ns = None) -> Response:
     """Export what is kept, or a stretch of it, as a trace that Perfetto opens.
 
@@ -77,7 +78,7 @@ async def trace(request: Request, from_ns: Ns = None, to_ns: Ns = None) -> Respo
     )
 
 
-@router.get("/requests.csv")
+@router.get("/api/export/requests.csv")
 async def requests(request: Request) -> Response:
     """Export the finished requests that are kept, oldest first."""
     session = _session(request)
@@ -88,6 +89,15 @@ async def requests(request: Request) -> Response:
         origin_unix_ms=origin_unix_ms,
     )
     return _download(table, "text/csv; charset=utf-8", "requests.csv")
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Tell Prometheus, or another scraper of its formats, how the loops do."""
+    text, content_type = expose(
+        _session(request), time.monotonic_ns(), request.headers.get("accept", "")
+    )
+    return Response(text, headers={"Content-Type": content_type})
 
 
 def _download(text: str, media_type: str, name: str) -> Response:

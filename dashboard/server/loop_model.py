@@ -21,6 +21,7 @@ from dashboard.server.names import Names
 from dashboard.server.samples import Samples
 from dashboard.server.served import Served
 from dashboard.server.survivors import Survivors
+from dashboard.server.tallies import Histogram
 from dashboard.server.task import Task
 from dashboard.server.tasks import Tasks
 from dashboard.server.workers import Workers
@@ -87,6 +88,8 @@ class LoopModel:
         self._pending: list[tuple[int, int, int, int, int]] = []
         self._due_deadline = 0
         self._has_woken = False
+        self.lateness = Histogram()
+        """Of all timers that have fired: how long after they were due."""
         self._lags: deque[tuple[int, int]] = deque()
         self._begun_early = False
         self._running_label = 0
@@ -347,6 +350,7 @@ class LoopModel:
     def _on_due(self, t: int, u: int, a: int, b: int) -> None:
         self._due_deadline = u
         self._lags.append((t, t - u))
+        self.lateness.add(t - u)
 
     # ------------------------------------------------------------------- stalls
 

@@ -153,6 +153,7 @@ class Session:
         label = f"{identity.title or 'the loop'} · {identity.pid}"
         model.open_lane(label, identity.began_ns)
         self.loops[number] = loop
+        self.requests.tallies.apps[number] = identity.title
         return loop
 
     def _place_of(self, loop: ObservedLoop) -> tuple[int, int]:
@@ -210,6 +211,7 @@ class Session:
         ended = [loop.id for loop in self.loops.values() if loop.ended]
         for number in ended[:-KEEP_ENDED]:
             del self.loops[number]
+            self.stalls.lengths.pop(number, None)
 
     def newest_loop(self) -> int:
         """The id of the living loop that began last, or 0."""

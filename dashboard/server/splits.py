@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from dashboard.server.journal import LaneKind, State
+from dashboard.server.tallies import RequestTallies
 
 if TYPE_CHECKING:
     from dashboard.server.journal import Journal
@@ -191,6 +192,7 @@ class Requests:
         self.begun_count = 0
         self.finished_count = 0
         self.undrawn = 0
+        self.tallies = RequestTallies()
         self._lanes_left = LANES_AT_ONCE
 
     def __repr__(self) -> str:
@@ -354,3 +356,4 @@ class Requests:
         self.finished.append(request)
         self.fresh.append(request)
         self.finished_count += 1
+        self.tallies.add(request)

@@ -6,11 +6,12 @@ No sampling error: every step's length is measured. Samples of the stack only sa
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from dashboard.server import victims as held
 from dashboard.server.stall import KEEP_LINES, Sample, Stall
+from dashboard.server.tallies import Histogram
 
 if TYPE_CHECKING:
     from dashboard.server.loop_model import LoopModel
@@ -50,6 +51,8 @@ class Stalls:
         self.kept: deque[Stall] = deque(maxlen=KEEP)
         self.changed: dict[int, Stall] = {}
         """New or changed since the stream last asked, by id."""
+        self.lengths: defaultdict[int, Histogram] = defaultdict(Histogram)
+        """Of all that are over, by loop."""
         self._requests = requests
         self._next_id = 1
         self._last: dict[int, Stall] = {}
@@ -91,15 +94,19 @@ class Stalls:
             is_open = stall is not None and self._is_same(stall, since_ns)
             # Once told it stays one, though the threshold was raised meanwhile.
             if is_open or self._is_long(loop, since_ns, end_ns):
-                self._note(loop, since_ns, end_ns).over = True
+                self._close(self._note(loop, since_ns, end_ns))
         self._doors.pop(loop.number, None)
 
     def break_off(self, loop: LoopModel) -> None:
         """Nothing more will be told of the step in progress: what we know is all."""
         stall = self.current(loop)
         if stall is not None:
-            stall.over = True
+            self._close(stall)
             self.changed[stall.id] = stall
+
+    def _close(self, stall: Stall) -> None:
+        stall.over = True
+        self.lengths[stall.loop].add(stall.duration_ns)
 
     def stopped(self, loop: LoopModel, since_ns: int, until_ns: int) -> None:
         """The whole process stood still meanwhile: that is no step's fault."""
