@@ -153,7 +153,12 @@ class Follower:
         loop.model.names.strings = reader.strings
         if reader.begin_at_oldest():
             loop.model.lose()
-        vigil = Vigil(reader, loop, allow_dumps=self._allow_dumps)
+        vigil = Vigil(
+            reader,
+            loop,
+            allow_dumps=self._allow_dumps,
+            tell_sent=self._before_feed,
+        )
         self._followed[path] = _Followed(reader, loop, vigil)
         with suppress(OSError):
             self._follow(self._followed[path])

@@ -37,11 +37,14 @@ class Vigil:
         loop: ObservedLoop,
         *,
         allow_dumps: bool = True,
+        tell_sent: Callable[[], None] = lambda: None,
         clock_ns: Callable[[], int] = time.thread_time_ns,
     ) -> None:
         self._loop = loop
         self._pid = reader.identity.pid
         self._began_ns = reader.identity.began_ns
+        self._tell_sent = tell_sent
+        """Has the model told what our own senders have sent by now."""
         self._clock_ns = clock_ns
         self._dumps = Dumps(reader)
         if not allow_dumps:
@@ -115,4 +118,6 @@ class Vigil:
         arrived = process.count_arrived(self._pid, self._sockets, self._doors)
         took_ns = self._clock_ns() - began_ns
         self._next_door_ns = now_ns + int(took_ns / DOOR_SHARE)
+        # What went out since the last time is in the count: known, or counted twice.
+        self._tell_sent()
         model.stalls.arrived(model, now_ns, arrived)

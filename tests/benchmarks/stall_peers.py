@@ -182,7 +182,11 @@ asyncio.run(main())
 }
 #: Where AsyncViz's page gets what it shows of blocks.
 VIZ_PATHS = ("warnings", "monitoring/blocking/stack_capture")
-PLACE = re.compile(r"([\w/.<>-]+\.py)\W{1,4}(?:[a-z_]*line[a-z_]*\W{1,4})?(\d+)")
+PLACE = re.compile(
+    r"([\w/.<>-]+\.py)\W{1,4}(?:[a-z_]*line[a-z_]*\W{1,4})?(\d+)"
+    # As JSON has it, with other fields in between.
+    r'|"filename":"([^"]+\.py)"[^{}]*?"lineno":(\d+)'
+)
 
 
 @dataclass
@@ -376,7 +380,10 @@ def verdict(told: Told, kind: str, blocks: Path) -> str:
     for t, text in told.pieces:
         if t < told.began_ns:
             continue
-        places = [(Path(file).name, int(line)) for file, line in PLACE.findall(text)]
+        places = [
+            (Path(one or other).name, int(line or number))
+            for one, line, other, number in PLACE.findall(text)
+        ]
         if any(name == blocks.name and line in right for name, line in places):
             if "BlockingError" in text:
                 return "refused"

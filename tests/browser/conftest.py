@@ -22,7 +22,7 @@ expect.set_options(timeout=20_000)
 class Product:
     """A `loopscope` process, and the addresses that it printed once it is `ready`."""
 
-    def __init__(self, folder, port=0):
+    def __init__(self, folder, port=0, *flags):
         self._folder = folder
         self.process = subprocess.Popen(
             [
@@ -30,6 +30,7 @@ class Product:
                 "-m",
                 "dashboard",
                 *("--port", str(port), "--demo-port", "0"),
+                *flags,
             ],
             cwd=ROOT,
             env=os.environ | {"LOOPSCOPE_DIR": str(folder), "PYTHONUNBUFFERED": "1"},
@@ -97,6 +98,21 @@ def take_fresh(tmp_path_factory):
     yield take_fresh
     for product in coming:
         product.ready().stop()
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory):
+    """Start a dashboard with flags of its own for all tests of a file."""
+    started = []
+
+    def serve(*flags):
+        folder = tmp_path_factory.mktemp("rings")
+        started.append(Product(folder, 0, *flags).ready())
+        return started[-1]
+
+    yield serve
+    for product in started:
+        product.stop()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.server import process
 from dashboard.server.folders import rings_in
 from dashboard.server.read import Follower
 from dashboard.server.session import Session
@@ -55,7 +56,7 @@ else:
 class Observed:
     """A recorded program in a process of its own, and a session that follows it."""
 
-    def __init__(self, folder, *how, allow_dumps=True):
+    def __init__(self, folder, *how, **options):
         script = folder / "shop.py"
         script.write_text(PROGRAM)
         rings = folder / "rings"
@@ -66,7 +67,7 @@ class Observed:
         )
         self.port = int(self.process.stdout.readline())
         self.session = Session(origin_ns=0)
-        self.follower = Follower(rings_in(rings), self.session, allow_dumps=allow_dumps)
+        self.follower = Follower(rings_in(rings), self.session, **options)
 
     def __enter__(self):
         return self
@@ -193,3 +194,34 @@ def test_others_at_the_door(tmp_path):
 
     assert (told["count"], told["door"]) == (3, 3)
     assert told["delay_ms"] > 0
+
+
+def test_who_was_sent_just_now_is_counted_once(tmp_path, monkeypatch):
+    """A request of ours that the kernel has and the model does not know yet is told to
+    it before anybody is called unannounced."""
+    going_out, counted = [1, 2, 3], []
+
+    def count(*_):
+        counted.append(len(going_out))
+        return 3
+
+    def tell_sent():
+        while counted and going_out:
+            observed.session.requests.sent(
+                going_out.pop(),
+                time.monotonic_ns(),
+                method="GET",
+                path="/fast",
+                scenario="fast",
+                loop=1,
+            )
+
+    monkeypatch.setattr(process, "count_arrived", count)
+    with Observed(tmp_path, "asleep", "main", before_feed=tell_sent) as observed:
+        observed.until(lambda loop: loop["state"] == "blocked", "no block")
+        observed.until(lambda loop: len(counted) > 3, "no look at the door")
+    (stall,) = observed.session.stalls.kept
+    told = stall.victims.to_wire()
+
+    assert counted[0] == 3, "they were told before they were counted"
+    assert (told["count"], told["door"]) == (3, 0)

@@ -1,0 +1,150 @@
+"""One stall as whoever pressed the button sees it: the line, whom it hurt, and why."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hands import LAMP, wait_lamp
+from playwright.sync_api import expect
+
+SHOP = '''"""Our shop."""
+import time
+
+
+def fetch(seconds):
+    time.sleep(seconds)
+
+
+async def report():
+    fetch(1.8)
+    time.sleep(1.2)
+
+
+STORIES = [
+    {
+        "id": "shop",
+        "title": "A report that blocks at two lines",
+        "question": "Who waits?",
+        "look": "the others",
+        "variants": [{"id": "report", "handler": "report", "others": 8}],
+    }
+]
+'''
+#: Paint of exactly one colour, on all of the canvas.
+COUNT_PIXELS = """() => {
+    const style = getComputedStyle(document.documentElement);
+    const hex = style.getPropertyValue("--stripe-held").trim();
+    const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+    const canvas = document.querySelector("[data-part=canvas]");
+    const context = canvas.getContext("2d");
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) {
+        if (data[i] === r && data[i + 1] === g && data[i + 2] === b) count += 1;
+    }
+    const lamp = document.querySelector("[data-part=lamp]").dataset.lamp;
+    return { count, lamp };
+}"""
+
+
+@pytest.fixture(scope="module")
+def product(serve, tmp_path_factory):
+    """One dashboard for all, whose demo app has a handler of ours."""
+    shop = tmp_path_factory.mktemp("shop") / "shop.py"
+    shop.write_text(SHOP)
+    return serve("--stories", str(shop))
+
+
+def part(page, name):
+    """Find an element by the name that the template gives it."""
+    return page.locator(f"[data-part={name}]")
+
+
+def send(page, scenario):
+    """Press a scenario's button: all that belongs to it is sent."""
+    page.evaluate(
+        """(id) => fetch(`/api/trigger/${id}`, { method: "POST", body: "{}" })""",
+        scenario,
+    )
+
+
+def wait_stripes(page, is_right):
+    """Wait until the lamp and the paint of stripes on the canvas are right together."""
+    for _ in range(400):
+        seen = page.evaluate(COUNT_PIXELS)
+        if is_right(seen):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"the canvas shows {seen}")
+
+
+def set_threshold(page, ms):
+    """Write another threshold where it is shown."""
+    part(page, "stall-ms").fill(str(ms))
+    part(page, "stall-ms").press("Enter")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "mode"), [("light", ""), ("dark", "?present")], ids=["light", "dark"]
+)
+def test_victims_are_striped(product, open_page, scheme, mode):
+    """While the loop is blocked whoever it holds up is hatched, in every look."""
+    page = open_page(f"{product.url}/{mode}", color_scheme=scheme)
+    wait_lamp(page, "idle")
+    send(page, "report")
+
+    # At least what a legend's sample would have, for each of the eight.
+    wait_stripes(page, lambda seen: seen["lamp"] == "blocked" and seen["count"] > 800)
+    wait_lamp(page, "idle")
+
+
+def test_threshold_changed_live(product, open_page):
+    """What is a stall is said by a number on the page: red, stripes and finding follow
+    it, for what is over as well; what is out of range is refused in words."""
+    # The refusal is an answer of its own, which Chromium calls a network error.
+    page = open_page(product.url, may_lose_connection=True)
+    send(page, "report")
+    wait_lamp(page, "blocked")
+    wait_lamp(page, "idle")
+    wait_stripes(page, lambda seen: seen["count"] > 800)
+
+    set_threshold(page, 9000)
+    wait_stripes(page, lambda seen: seen["count"] == 0)
+    assert product.get("/api/settings")["stall_ms"] == 9000
+    set_threshold(page, 10)
+    expect(part(page, "sentences")).to_contain_text("from 20 to 60000")
+    set_threshold(page, 100)
+    wait_stripes(page, lambda seen: seen["count"] > 800)
+
+
+def test_stall_in_full(product, open_page):
+    """The line while it lasts and its code, whom it hurt in a sentence, how the samples
+    split, and on demand the stack, with other people's part of it folded away."""
+    page = open_page(product.url)
+    send(page, "report")
+    expect(page.locator(LAMP)).to_contain_text("shop.py:6 in fetch")
+    expect(part(page, "finding-title")).to_have_text("shop.py:6 holds the loop")
+    expect(part(page, "code-pane").locator("[data-stall] [data-lit]")).to_contain_text(
+        "time.sleep(seconds)"
+    )
+    wait_lamp(page, "idle")
+
+    expect(part(page, "finding-body")).to_contain_text(
+        re.compile(r"It delayed 8 requests by .*\ss together\. The worst: GET /fast by")
+    )
+    stall = part(page, "stall")
+    expect(stall.locator(".stall-split")).to_contain_text(
+        re.compile(r"[56]\d\s?% shop\.py:6 .* shop\.py:11")
+    )
+    expect(stall.locator(".stack").first).to_be_hidden()
+    stall.locator("summary").first.click()
+    lines = stall.locator(".stack > li:not(.stack-fold)")
+    expect(lines.first).to_have_text("fetch  shop.py:6")
+    expect(lines.nth(1)).to_have_text("report  shop.py:10")
+    expect(stall.locator(".held-up li")).to_have_count(8)
+    fold = stall.locator(".stack-fold").first
+    expect(fold.locator("summary")).to_contain_text("fastapi")
+    expect(fold.locator("li").first).to_be_hidden()
+    fold.locator("summary").click()
+    expect(fold.locator("li").first).to_be_visible()
