@@ -33,7 +33,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/mypy $(PACKAGES)
 
 test: check
-	@.ci/test $(BIN)/python
+	@$(BIN)/python .ci/test
 
 clean:
 	rm -rf $(VENV) .venv-3.* build dist .coverage* .mypy_cache .ruff_cache .pytest_cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import urllib.request
 import zipfile
@@ -33,7 +34,8 @@ def call(*command, **more):
 def built(tmp_path_factory):
     """Build the source distribution, and the wheel from that."""
     folder = tmp_path_factory.mktemp("dist")
-    call(sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT))
+    build = [sys.executable, "-m", "build", "--no-isolation"]
+    call(*build, "--outdir", str(folder), str(ROOT))
     return folder
 
 
@@ -48,11 +50,17 @@ def wheel(built):
 def installed(request, tmp_path_factory):
     """Give the folder of commands of a clean environment with the project in it."""
     venv = tmp_path_factory.mktemp(request.param)
-    call(sys.executable, "-m", "venv", str(venv))
-    source = ["--editable", str(ROOT)]
+    call(sys.executable, "-m", "venv", "--without-pip", str(venv))
+    python = venv / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
     if request.param == "wheel":
-        source = [str(request.getfixturevalue("wheel"))]
-    call(str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", *source)
+        # With all that it says it needs, and nothing else.
+        call(*pip, str(request.getfixturevalue("wheel")))
+    else:
+        # What it needs is ours.
+        (packages,) = venv.glob("lib/*/site-packages")
+        (packages / "ours.pth").write_text(sysconfig.get_path("purelib"))
+        call(*pip, "--no-deps", "--editable", str(ROOT))
     return venv / "bin"
 
 
