@@ -73,6 +73,7 @@ const experiment = new ExperimentView(root, signal);
 const save = new SaveView(root, { timeline, viewport }, signal);
 const theme = new Theme(root, restyle, signal);
 const pageState = new PageState(root);
+/** @type {"connecting" | "live" | "lost"} */
 let line = "connecting";
 let failure = "";
 let refusal = "";
@@ -91,6 +92,7 @@ const stream = new Stream(
       clock.tell(hello.t_ns, performance.now());
       link.begin(hello.run);
       setLine("live");
+      frames.invalidate();
     },
     onFrame(frame) {
       history.apply(frame);
@@ -151,7 +153,7 @@ const panels = new Panels(
   signal,
 );
 
-function draw(nowMs) {
+function draw(nowMs, isChanged) {
   if (line === "live" && stream.isSilent(nowMs)) setLine("lost");
   const state = pageState.show({
     line,
@@ -164,12 +166,12 @@ function draw(nowMs) {
   });
   const latestNs = clock.nowNs(nowMs);
   playback.advance(nowMs, latestNs, (ns) => nextChangeNs(history.lanes.all, counts(), ns));
-  timeline.draw(latestNs);
+  const isDrawn = timeline.draw(nowMs, latestNs, isChanged);
   const headNs = playback.atNs(latestNs);
   const headPx = timeline.scale.toPx(headNs);
   transport.showHead(viewport.isLive || headPx < timeline.scale.leftPx ? null : headPx);
   minimap.draw(nowMs, latestNs, timeline.palette);
-  metrics.draw(
+  if (isDrawn) metrics.draw(
     {
       samples: history.metrics.of(shownLoop()),
       scale: timeline.scale,
@@ -180,17 +182,19 @@ function draw(nowMs) {
     },
     timeline.palette,
   );
-  panels.show(nowMs, latestNs, state, failure);
-  bar.show();
-  area.show(history, viewport.area, latestNs);
+  const isMore = panels.show(nowMs, latestNs, state, failure);
+  if (isDrawn) bar.show();
+  if (isDrawn) area.show(history, viewport.area, latestNs);
   twin.show(history, timeline.shownLanes, { ns: headNs, ...timeline.scale, isLive: viewport.isLive, nowMs });
   link.keep(nowMs);
-  // While the loop is watched live, time itself is the change.
-  if (line === "live") frames.invalidate();
+  if (line === "live" || isMore) frames.again();
 }
 
+/** @param {"connecting" | "live" | "lost"} next */
 function setLine(next) {
   if (next === "live") failure = refusal = "";
+  // News are drawn in their time; that the line is lost or found, at once.
+  if (next === line) return frames.again();
   line = next;
   frames.invalidate();
 }

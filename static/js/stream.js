@@ -12,6 +12,7 @@ const RETRY_MS = 2000;
 const SILENCE_MS = 3000;
 
 export class Stream {
+  /** @type {EventSource | null} */
   #source = null;
   #timer = 0;
   #seq = -1;

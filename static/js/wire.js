@@ -174,6 +174,7 @@ export function isRequestKind(kind) {
  * @property {string[]} strings
  * @property {LaneRow[]} lanes
  * @property {Rows | null} rows
+ * @property {[number, number][]} [deadlines] lane, t
  * @property {FinishedRequest[]} requests
  * @property {Stall[]} stalls
  * @property {Incident[]} incidents

@@ -323,7 +323,7 @@ def main() -> None:
     which = sys.argv[1:] or ["spans", "crowd", "hour"]
     parts = {"spans": hundred_thousand, "crowd": crowd, "hour": hour}
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        product = Product(folder)
+        product = Product(folder).ready()
         browser = launch(playwright)
         try:
             print(f"Chromium {browser.version}, {os.cpu_count()} cores, no GPU; ms")

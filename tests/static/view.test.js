@@ -17,6 +17,21 @@ test("however often a change is said, the next frame draws once", () => {
   assert.equal(drawn, 1);
 });
 
+test("who draws is told whether anything changed or only time has passed", () => {
+  const asked = [];
+  const told = [];
+  const frames = new FrameLoop((_, isChanged) => told.push(isChanged), (callback) => asked.push(callback));
+  frames.again();
+  asked.shift()(0);
+  frames.again();
+  frames.invalidate();
+  asked.shift()(16);
+  frames.again();
+  asked.shift()(33);
+
+  assert.deepEqual(told, [false, true, false]);
+});
+
 test("a draw that throws does not stop the frames after it", () => {
   const asked = [];
   const frames = new FrameLoop(

@@ -24,6 +24,7 @@ export const FOLD_MARK_PX = 14;
 export function namesOf(rows) {
   /** @type {Name[]} */
   const names = [];
+  /** @type {import("../view/rows.js").Bunch | null} */
   let open = null;
   for (const { lane, topPx, heightPx, depth, bunch } of rows) {
     const last = names.at(-1);

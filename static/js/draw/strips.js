@@ -13,9 +13,9 @@ import { SAMPLE_NS } from "../model/metrics.js";
  * @property {(value: number) => string} format
  * @property {number} least the top of the scale is never below this
  * @property {string} [second] a column drawn as a line above the first
- *
- * @type {readonly Strip[]}
  */
+
+/** @type {readonly Strip[]} */
 export const STRIPS = Object.freeze([
   { name: "busy", label: "loop busy", format: (value) => formatPercent(value), least: 1 },
   { name: "lag", label: "lag", format: (value) => formatMs(value), least: 10 },
@@ -51,7 +51,12 @@ export function drawStrips(ctx, { samples, scale, endNs, cursorNs, size }, palet
   });
 }
 
-/** The strip reaches from nothing to the worst in sight, rounded up. */
+/**
+ * The strip reaches from nothing to the worst in sight, rounded up.
+ * @param {import("../model/metrics.js").Samples} samples
+ * @param {{name: string, second?: string, least: number}} strip
+ * @param {import("../view/scale.js").Scale} scale
+ */
 export function topOf(samples, { name, second, least }, scale) {
   let top = least;
   for (let i = samples.firstAfter(scale.startNs - SAMPLE_NS); i < samples.count; i += 1) {

@@ -18,8 +18,8 @@ export const JUST_NOW_NS = 30e9;
  * @param {import("../view/playback.js").Playback} stage.playback
  * @param {() => (lane: import("../model/lanes.js").Lane) => boolean} stage.counts whose changes are steps
  * @param {() => number} stage.nowNs
- * @param {{present: () => void, save: () => void, stories: () => void, storyOn: () => void, storyBack: () => void, theme: () => void, help: () => void, selected: () => void,
- *   search: () => void, table: () => void, metrics: () => void}} page
+ * @param {Record<"present" | "save" | "stories" | "storyOn" | "storyBack" | "experiment" | "theme" | "help" | "selected" | "search" |
+ *   "table" | "metrics", () => void>} page
  * @returns {import("./keys.js").Actions & {selectRequest: (id: number) => void,
  *   selectSpan: (lane: number, startNs: number) => void,
  *   showStretch: (startNs: number, endNs: number, headNs?: number) => void,

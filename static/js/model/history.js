@@ -95,6 +95,7 @@ export class History {
 
   /** The latest stall, open or over. */
   get lastStall() {
+    /** @type {import("../wire.js").Stall | null} */
     let last = null;
     for (const stall of this.stalls.values()) {
       if (!last || stall.start_ns >= last.start_ns) last = stall;
@@ -122,10 +123,11 @@ export class History {
   #keepStall(stall) {
     this.stalls.set(stall.id, stall);
     this.victims.set(stall.id, new Set(stall.victims.lanes));
-    if (this.stalls.size <= MAX_STALLS) return;
-    const oldest = this.stalls.keys().next().value;
-    this.stalls.delete(oldest);
-    this.victims.delete(oldest);
+    for (const id of this.stalls.keys()) {
+      if (this.stalls.size <= MAX_STALLS) return;
+      this.stalls.delete(id);
+      this.victims.delete(id);
+    }
   }
 
   #forget() {

@@ -93,6 +93,7 @@ export function openRequestAt(lane, ns) {
   const space = lane.label.indexOf(" ");
   return {
     id: lane.request,
+    kind: "http",
     loop: lane.loop,
     method: lane.label.slice(0, space),
     route: lane.label.slice(space + 1),
@@ -200,6 +201,7 @@ export function culpritOf({ loop, id, start_ns: startNs, total_ms: totalMs, spli
   const lateMs = split.ready_ms + (split.outside_ms ?? 0);
   if (lateMs < 0.2 * totalMs) return null;
   const endNs = startNs + totalMs * 1e6;
+  /** @type {import("../wire.js").Culprit | null} */
   let worst = null;
   let worstNs = lateMs * 0.3e6;
   for (const stall of stalls) {

@@ -18,6 +18,7 @@ export function nextMatch(lanes, strings, words, from, step) {
   if (!wanted.length) return null;
   const has = (text) => wanted.every((word) => text.toLowerCase().includes(word));
   const matches = strings.map(has);
+  /** @type {{lane: number, startNs: number} | null} */
   let best = null;
   for (const lane of lanes) {
     const isNamed = has(`${lane.request ? `#${lane.request} ` : ""}${lane.label}`);

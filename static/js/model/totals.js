@@ -38,6 +38,7 @@ export function totalsOf(lanes, area, nowNs, stallNs) {
     loopNs: new Float64Array(STATES.length),
     requestNs: new Float64Array(STATES.length),
     blockedNs: 0,
+    /** @type {any[]} */
     culprits: [],
   };
   const runs = new Map();

@@ -10,6 +10,8 @@ import { make, setText } from "./parts.js";
 const FLIGHT_MS = 280;
 /** More at once is a swarm that nobody can follow, and costs frames. */
 const MAX_FLIGHTS = 60;
+/** Where so many stand, nobody is followed. */
+const MAX_FLYING = MAX_FLIGHTS * 4;
 /** Hues a golden angle apart differ most, however many there are. */
 const HUE_STEP = 137.508;
 
@@ -33,11 +35,25 @@ export function tint(element, request) {
 export class Beings {
   /** @type {Map<number, HTMLElement>} by lane */
   #marks = new Map();
+  /** Those under way, so that nobody has to ask the browser, which would lay out the page first. @type {WeakMap<HTMLElement, Animation>} */
+  #flights = new WeakMap();
+  /** Where each was before this refresh. @type {Map<number, DOMRect>} */
+  #from = new Map();
   #layout = "";
   #stays;
 
   constructor() {
     this.#stays = matchMedia("(prefers-reduced-motion: reduce)");
+  }
+
+  /**
+   * Look where everybody stands, before anything of the refresh is written: now the page is laid out,
+   * and to look costs nothing.
+   */
+  look() {
+    this.#from.clear();
+    if (this.#stays.matches || document.visibilityState !== "visible" || this.#marks.size > MAX_FLYING) return;
+    for (const [id, mark] of this.#marks) this.#from.set(id, mark.getBoundingClientRect());
   }
 
   /** @param {readonly Seat[]} seats in the order in which they stand in their boxes */
@@ -51,9 +67,6 @@ export class Beings {
   }
 
   #settle(seats) {
-    const moves = !this.#stays.matches && document.visibilityState === "visible";
-    const isSwarm = seats.length > MAX_FLIGHTS * 4;
-    const from = moves && !isSwarm ? this.#places() : new Map();
     const kept = new Set();
     /** @type {Map<HTMLElement, number>} how many each box holds by now */
     const filled = new Map();
@@ -70,21 +83,13 @@ export class Beings {
       this.#marks.delete(id);
     }
     for (const { being, form } of seats) this.#form(being, form);
-    if (from.size) this.#fly(from);
+    if (seats.length <= MAX_FLYING) this.#fly();
   }
 
-  #places() {
-    const places = new Map();
-    for (const [id, mark] of this.#marks) {
-      places.set(id, mark.getBoundingClientRect());
-    }
-    return places;
-  }
-
-  #fly(from) {
+  #fly() {
     // First all that is read, then all that is written: else each read costs a layout.
     const flights = [];
-    for (const [id, old] of from) {
+    for (const [id, old] of this.#from) {
       const mark = this.#marks.get(id);
       if (!mark || flights.length >= MAX_FLIGHTS) continue;
       const place = mark.getBoundingClientRect();
@@ -93,11 +98,9 @@ export class Beings {
       if (Math.hypot(dx, dy) >= 2) flights.push({ mark, dx, dy });
     }
     for (const { mark, dx, dy } of flights) {
-      mark.getAnimations().forEach((animation) => animation.cancel());
-      mark.animate([{ transform: `translate(${dx}px, ${dy}px)`, zIndex: 3 }, { transform: "none", zIndex: 3 }], {
-        duration: FLIGHT_MS,
-        easing: "cubic-bezier(0.2, 0.7, 0.2, 1)",
-      });
+      this.#flights.get(mark)?.cancel();
+      const path = [{ transform: `translate(${dx}px, ${dy}px)`, zIndex: 3 }, { transform: "none", zIndex: 3 }];
+      this.#flights.set(mark, mark.animate(path, { duration: FLIGHT_MS, easing: "cubic-bezier(0.2, 0.7, 0.2, 1)" }));
     }
   }
 
@@ -119,6 +122,7 @@ export class Beings {
     tint(mark, lane.request);
   }
 
+  /** @param {Seat} seat */
   #write({ being, note = "", left }) {
     const { lane } = being;
     const mark = /** @type {HTMLElement} */ (this.#marks.get(lane.id));

@@ -16,12 +16,16 @@ const LINGER_MS = 700;
 /** anyio's pool has forty; drawn only when the wire tells how many are out. */
 const MAX_TOKENS = 64;
 
+/** @typedef {{columns: number, rows: number, dots: (rows: number) => number}} Room */
+
 export class BoxesView {
   #parts;
   #boxes;
   #beings = new Beings();
   /** @type {Map<string, {row: HTMLElement, seenMs: number, group: {reason: string, isTasks: boolean}}>} */
   #groups = new Map();
+  /** What fits into each queue, measured when its size has changed. @type {Map<Element, Room>} */
+  #rooms = new Map();
 
   /**
    * @param {ParentNode} root
@@ -44,6 +48,9 @@ export class BoxesView {
       },
       { signal },
     );
+    const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => this.#rooms.delete(target)));
+    for (const name of ["door", "due", "ready"]) observer.observe(this.#parts[name]);
+    signal.addEventListener("abort", () => observer.disconnect(), { once: true });
   }
 
   /**
@@ -59,6 +66,7 @@ export class BoxesView {
    */
   show(moment, at) {
     const parts = this.#parts;
+    this.#beings.look();
     setText(parts["boxes-when"], at.when);
     setText(parts["count-door"], formatCount(moment.door.length + at.unseen));
     setText(parts["count-due"], formatCount(moment.due.length));
@@ -77,7 +85,8 @@ export class BoxesView {
   /** By name when they fit, else by number; of a crowd the first by name and the others as dots. */
   #queue(name, beings, ns, unseen = 0) {
     const box = this.#parts[name];
-    const room = roomIn(box);
+    const room = this.#rooms.get(box) ?? measureRoom(box);
+    this.#rooms.set(box, room);
     const isCrowd = beings.length > room.rows * room.columns;
     const rows = beings.length <= room.rows ? beings.length : isCrowd ? Math.min(1, room.rows - 1) : 0;
     const others = isCrowd ? Math.min(beings.length - rows, room.dots(rows)) : beings.length - rows;
@@ -183,8 +192,11 @@ export class BoxesView {
   }
 }
 
-/** The sheet's own sizes tell how many fit: they stay in the sheet. */
-function roomIn(box) {
+/**
+ * The sheet's own sizes tell how many fit: they stay in the sheet.
+ * @returns {Room}
+ */
+function measureRoom(box) {
   const style = getComputedStyle(box);
   const px = (name) => Number.parseFloat(style.getPropertyValue(name));
   const gapPx = Number.parseFloat(style.rowGap);

@@ -123,6 +123,7 @@ export function subjectAt({ history, moment, selected, isLive }) {
 /** Live the last stall; held, the last that had begun by then. */
 function stallAt(history, ns, isLive) {
   if (isLive) return history.lastStall;
+  /** @type {import("../wire.js").Stall | null} */
   let last = null;
   for (const stall of history.stalls.values()) {
     if (stall.start_ns <= ns && (!last || stall.start_ns >= last.start_ns)) last = stall;

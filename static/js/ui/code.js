@@ -62,6 +62,7 @@ function startLine(number, litLine) {
   return line;
 }
 
+/** @param {Record<string, string | undefined>} groups */
 function kindOf({ comment, string, word, number }) {
   if (comment) return "comment";
   if (string) return "string";

@@ -16,6 +16,7 @@ export class ExperimentView {
   #root;
   #signal;
   #chart;
+  /** @type {EventSource | null} */
   #source = null;
   /** @type {any} what can be chosen, from the server */
   #choices = null;
@@ -112,12 +113,14 @@ export class ExperimentView {
 
   async #start() {
     const form = /** @type {HTMLFormElement} */ (part(this.#root, "experiment-form"));
+    /** @type {Record<string, string | number>} */
     const order = { preset: this.#preset.value };
     for (const input of form.querySelectorAll("input")) order[input.name] = input.valueAsNumber;
     await this.#send("POST", order);
   }
 
-  async #send(method, order = undefined) {
+  /** @param {string} method @param {Record<string, string | number>} [order] */
+  async #send(method, order) {
     const headers = { "Content-Type": "application/json" };
     const body = order && JSON.stringify(order);
     try {

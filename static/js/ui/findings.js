@@ -57,6 +57,7 @@ export class FindingsView {
   #checks;
   #key = "";
   #said = new Set();
+  /** @type {import("../wire.js").Stall | null} */
   #stall = null;
 
   /**

@@ -16,6 +16,7 @@ export class MetricsView {
   #box;
   #head;
   #button;
+  /** @type {Record<string, string> | null} */
   #colors = null;
   #invalidate;
 

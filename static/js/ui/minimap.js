@@ -12,6 +12,7 @@ export class Minimap {
   #history;
   #viewport;
   #canvas;
+  /** @type {import("../view/scale.js").Scale | null} */
   #scale = null;
   #drawnMs = -Infinity;
   #drawnKey = "";

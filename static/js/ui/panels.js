@@ -1,7 +1,7 @@
 // @ts-check
 
-// Everything around the timeline, refreshed together and less often than it: words that change sixty
-// times a second cannot be read.
+// Everything around the timeline, refreshed less often than it: words that change sixty times a second
+// cannot be read. In two halves, in frames that follow each other, so that neither frame is late.
 
 import { formatDuration, formatLane } from "../format.js";
 import { momentAt } from "../model/moment.js";
@@ -15,7 +15,9 @@ import { StallView } from "./stall.js";
 import { StatusView, lampOf, sentencesOf } from "./status.js";
 import { ThresholdView } from "./threshold.js";
 
-const REFRESH_MS = 66;
+const LIVE_MS = 100;
+/** In the viewer's hands the boxes follow the playhead. */
+const HELD_MS = 66;
 
 export class Panels {
   #root;
@@ -30,6 +32,8 @@ export class Panels {
   #refusal = "";
   #shownMs = -Infinity;
   #shownState = "";
+  /** The half that is still to come. @type {(() => void) | null} */
+  #rest = null;
   #parts;
 
   /**
@@ -77,10 +81,17 @@ export class Panels {
    * @param {number} latestNs
    * @param {"connecting" | "live" | "paused" | "behind" | "lost"} state
    * @param {string} failure what broke last, in words
+   * @returns {boolean} is there more to show in the next frame?
    */
   show(nowMs, latestNs, state, failure) {
-    const { history, viewport, stream, triggers, timeline, loops } = this.#stage;
-    if (nowMs - this.#shownMs < REFRESH_MS && state === this.#shownState) return;
+    const { history, viewport, loops } = this.#stage;
+    if (this.#rest && state === this.#shownState) {
+      this.#rest();
+      this.#rest = null;
+      return false;
+    }
+    const waitMs = viewport.isLive ? LIVE_MS : HELD_MS;
+    if (nowMs - this.#shownMs < waitMs && state === this.#shownState) return false;
     this.#shownMs = nowMs;
     this.#shownState = state;
     const loop = loops.of(history.loops);
@@ -90,14 +101,20 @@ export class Panels {
     const blockedMs = grownMs || (loop?.blocked_ms ?? 0);
     const moment = this.#showBoxes(nowMs, latestNs, loop);
     this.#status.showLamp(lampOf(state, loop, blockedMs, this.#heldWords(moment, latestNs)), history.loops.length);
-    this.#status.showSentences(sentencesOf(history, stream, failure || this.#refusal));
-    this.#findings.show(history);
-    this.#stall.show(subjectOf(history).stall, nowMs);
-    this.#threshold.show(history.stallNs);
     const told = viewport.isLive
       ? loop && { busy: loop.utilisation, lag: loop.lag_ms }
       : history.metrics.of(loop?.id ?? -1)?.toldAt(moment.ns) ?? null;
     this.#status.showNumbers(loop, moment, told);
+    this.#rest = () => this.#showRest(nowMs, moment, state, failure);
+    return true;
+  }
+
+  #showRest(nowMs, moment, state, failure) {
+    const { history, viewport, stream, triggers, timeline } = this.#stage;
+    this.#status.showSentences(sentencesOf(history, stream, failure || this.#refusal));
+    this.#findings.show(history);
+    this.#stall.show(subjectOf(history).stall, nowMs);
+    this.#threshold.show(history.stallNs);
     const selected = timeline.selected();
     const subject = subjectAt({ history, moment, selected: selected?.lane ?? null, isLive: viewport.isLive });
     this.#code.show(subject, triggers.scenarios);

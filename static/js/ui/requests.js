@@ -10,6 +10,8 @@ import { make, part, resizeChildren, setText } from "./parts.js";
 
 export const MAX_ROWS = 100;
 const REFRESH_MS = 200;
+/** While the playhead moves. */
+const MOVING_MS = 100;
 
 export class RequestsView {
   #parts;
@@ -21,6 +23,11 @@ export class RequestsView {
   #sort = { key: "newest", isDown: true };
   /** @type {number[]} ids in the order of the rows */
   #order = [];
+  /** A row goes where its request goes: a new one on top costs one row, not all of them. @type {Map<number, HTMLElement>} */
+  #rows = new Map();
+  /** @type {Map<number, import("../wire.js").FinishedRequest>} */
+  #written = new Map();
+  #stallNs = 0;
   #isStale = true;
   #key = "";
 
@@ -65,7 +72,8 @@ export class RequestsView {
     const counts = `${countOf(requests, "request")} · ${formatCount(finished)} finished · ${formatCount(open)} open`;
     setText(this.#parts["request-counts"], counts);
     const key = isLive ? "live" : `${ns}`;
-    if (!this.#isStale && (key === this.#key ? nowMs - this.#shownMs < REFRESH_MS : false)) {
+    const waitMs = key === this.#key ? REFRESH_MS : MOVING_MS;
+    if (!this.#isStale && nowMs - this.#shownMs < waitMs) {
       this.#mark(selected);
       return;
     }
@@ -83,6 +91,8 @@ export class RequestsView {
 
   #showRows(requests, stallNs, isLive) {
     const body = this.#parts["request-rows"];
+    if (stallNs !== this.#stallNs) this.#written.clear();
+    this.#stallNs = stallNs;
     const isHeld = isLive && (this.#isHeld || body.contains(document.activeElement));
     let shown = requests.slice(0, MAX_ROWS);
     if (isHeld) {
@@ -90,8 +100,22 @@ export class RequestsView {
       shown = this.#order.map((id) => byId.get(id)).filter((request) => request !== undefined);
     }
     this.#order = shown.map(({ id }) => id);
-    resizeChildren(body, shown.length, makeRow);
-    shown.forEach((request, i) => writeRow(/** @type {HTMLElement} */ (body.children[i]), request, stallNs));
+    const keep = new Set(this.#order);
+    for (const [id, row] of this.#rows) {
+      if (keep.has(id)) continue;
+      row.remove();
+      this.#rows.delete(id);
+      this.#written.delete(id);
+    }
+    shown.forEach((request, i) => {
+      const row = this.#rows.get(request.id) ?? makeRow();
+      this.#rows.set(request.id, row);
+      if (body.children[i] !== row) body.insertBefore(row, body.children[i] ?? null);
+      // One that is finished stays as it is.
+      if (this.#written.get(request.id) === request) return;
+      this.#written.set(request.id, request);
+      writeRow(row, request, stallNs);
+    });
   }
 
   #showRoutes(routes, stallNs) {

@@ -18,6 +18,7 @@ const MAX_HELD = 12;
  * @returns {{user: boolean, lines: L[]}[]}
  */
 export function foldStack(stack) {
+  /** @type {{user: boolean, lines: L[]}[]} */
   const folds = [];
   for (const line of stack) {
     const last = folds.at(-1);
@@ -104,6 +105,7 @@ function splitOf(samples) {
   return make("p", "stall-split", words.join("  ·  "));
 }
 
+/** @param {readonly {file: string, line: number, function: string, user: boolean}[]} stack */
 function stackOf(stack) {
   const list = make("ol", "stack");
   for (const { user, lines } of foldStack(stack)) {

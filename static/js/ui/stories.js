@@ -189,7 +189,7 @@ export class StoriesView {
     setText(this.#parts["code-place"], `${scenario.title} · ${scenario.source.file}`);
     const facts = this.#outcomes.get(scenario.id)?.facts;
     // The line that held the loop, where it is one of these.
-    const litIn = (source) => (facts?.culprit_function === source.function ? Number(facts.culprit_line) : 0);
+    const litIn = (source) => (facts && facts.culprit_function === source.function ? Number(facts.culprit_line) : 0);
     code.replaceChildren(...all.map((each) => codeBlock(each.code, each.line, litIn(each))));
   }
 }

@@ -15,6 +15,9 @@ import { part } from "./parts.js";
 import { Tooltip, describe, describeRequest } from "./tooltip.js";
 
 const MAX_MEASURED = 4000;
+/** What only goes on is drawn when it has moved by a column, or after this: a held picture hardly changes. */
+const LIVE_MS = 50;
+const HELD_MS = 250;
 /** A slice thinner than this is hit from its neighbourhood. */
 const NEAR_PX = 3;
 
@@ -24,12 +27,15 @@ export class TimelineView {
   #viewport;
   #choice;
   #canvas;
+  /** @type {import("../theme.js").Palette | null} */
   #palette = null;
+  /** @type {import("../view/rows.js").RowPlan | null} */
   #plan = null;
   /** @type {import("../draw/timeline.js").Scene | null} */
   #scene = null;
   #scale = new Scale(0, 1, 0, 1);
   #nowNs = 0;
+  #drawnMs = -Infinity;
   #tooltip;
   #measured = new Map();
   #folds;
@@ -105,11 +111,18 @@ export class TimelineView {
     return (this.#palette ??= readPalette(this.#root));
   }
 
-  /** @param {number} nowNs */
-  draw(nowNs) {
-    const size = this.#canvas.fit();
-    if (size.widthPx < 1 || size.heightPx < 1) return;
+  /**
+   * @param {number} nowMs
+   * @param {number} nowNs
+   * @param {boolean} isChanged false: only time has passed
+   * @returns {boolean} was it drawn?
+   */
+  draw(nowMs, nowNs, isChanged) {
     const { palette } = this;
+    if (!isChanged && !this.#isDue(nowMs, nowNs, palette)) return false;
+    const size = this.#canvas.fit();
+    if (size.widthPx < 1 || size.heightPx < 1) return false;
+    this.#drawnMs = nowMs;
     const viewport = this.#viewport;
     const widthPx = size.widthPx - palette.gutterPx;
     const leftNs = viewport.leftNs(nowNs);
@@ -135,6 +148,14 @@ export class TimelineView {
     };
     this.#plan = drawTimeline(context, this.#scene, palette);
     this.#showTooltip();
+    return true;
+  }
+
+  /** A minute in sight moves by a column in a tenth of a second: to draw it sixty times would be waste. */
+  #isDue(nowMs, nowNs, { sizes }) {
+    const isLive = this.#viewport.isLive;
+    if (nowMs - this.#drawnMs >= (isLive ? LIVE_MS : HELD_MS)) return true;
+    return isLive && this.#viewport.leftNs(nowNs) - this.#scale.startNs >= sizes.columnPx * this.#scale.nsPerPx;
   }
 
   /** The picture in sight once more, as SVG. @param {string} title */

@@ -79,7 +79,7 @@ export class TriggersView {
       if (response.ok) this.#say("");
       else this.#say(await sentenceOf(response));
     } catch (error) {
-      if (!this.#signal.aborted) this.#say(`Not sent: the dashboard did not answer (${error.message}).`);
+      if (!this.#signal.aborted) this.#say(`Not sent: the dashboard did not answer (${/** @type {Error} */ (error).message}).`);
     }
   }
 

@@ -34,11 +34,10 @@ export const EVERYTHING = Object.freeze({
  */
 export function orderLanes(lanes, sight, wanted) {
   const accepts = acceptorOf(wanted.filter);
+  /** @type {Order} */
   const order = { fixed: [], entries: [], hiddenTasks: 0, filtered: 0 };
-  const pinned = [];
-  const requests = [];
-  const workers = [];
-  const tasks = [];
+  /** @type {Record<"pinned" | "requests" | "workers" | "tasks", Lane[]>} */
+  const { pinned, requests, workers, tasks } = { pinned: [], requests: [], workers: [], tasks: [] };
   /** @type {Map<number, Lane[]>} */
   const below = new Map();
   for (const lane of lanes) {

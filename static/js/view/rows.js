@@ -68,6 +68,7 @@ export function planRows(lanes, scale, view, sizes) {
   const { fixed, entries, hiddenTasks, filtered } = orderLanes(lanes, scale, view.wanted ?? EVERYTHING);
   const pinned = pin(fixed, view, sizes);
   const topPx = pinned.length ? bottomOf(pinned) : sizes.axisPx;
+  /** @type {RowPlan} */
   const plan = { pinned, rows: [], topPx, contentPx: 0, scrollPx: 0, overflowPx: 0, hiddenTasks, filtered, headings: [], order: [], placeOf: () => null };
   plan.order = [...fixed, ...entries.map(({ lane }) => lane)];
 
@@ -114,6 +115,7 @@ export function rowAt(plan, yPx) {
   return pool.find((row) => yPx >= row.topPx && yPx < row.topPx + row.pitchPx) ?? null;
 }
 
+/** @returns {number} */
 function airBefore(entry, before) {
   if (entry.section === before?.section) return 0;
   if (entry.heading) return HEADING_PX;
