@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio.to_thread
 from fastapi import APIRouter, Header, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
@@ -54,6 +54,20 @@ def find_assets(name: str) -> Path:
 templates = Jinja2Templates(directory=find_assets("templates"))
 
 
+def find_modules() -> list[str]:
+    """Return the addresses of what the page imports, to be asked for all at once.
+
+    Without that a browser learns of each module from the one before.
+    """
+    folder = find_assets("static")
+    paths = (path.relative_to(folder) for path in folder.glob("js/**/*.js"))
+    alone = {"articles.js", "main.js"}
+    return [f"/static/{path.as_posix()}" for path in sorted(paths) if path.name not in alone]
+
+
+MODULES = find_modules()
+
+
 def _dashboard(request: Request) -> Dashboard:
     dashboard: Dashboard = request.app.state.dashboard
     return dashboard
@@ -65,7 +79,11 @@ async def page(request: Request) -> Any:
     return templates.TemplateResponse(
         request,
         "index.html",
-        {"version": __version__, "demo_url": _dashboard(request).demo_url()},
+        {
+            "version": __version__,
+            "demo_url": _dashboard(request).demo_url(),
+            "modules": MODULES,
+        },
     )
 
 
@@ -93,9 +111,9 @@ async def state(request: Request) -> JSONResponse:
     return JSONResponse(_dashboard(request).describe_state())
 
 
-@router.get("/api/source")
-async def source(request: Request, place: str) -> dict[str, Any]:
-    """Show the code around a line that a recording has named."""
+@router.get("/api/source", response_model=None)
+async def source(request: Request, place: str) -> dict[str, Any] | Response:
+    """Show the code around a line that a recording has named, if it can be read here."""
     found = _dashboard(request).session.find_place(place)
     if found is None:
         raise HTTPException(404, f"no recording has named {shortened(place)}.")
@@ -103,9 +121,8 @@ async def source(request: Request, place: str) -> dict[str, Any]:
     excerpt = await anyio.to_thread.run_sync(
         lambda: sources.read_function(line, began_unix_ns=identity.began_unix_ns)
     )
-    if excerpt is None:
-        raise HTTPException(404, f"The code of {place} cannot be read here.")
-    return excerpt
+    # Not an error: a builtin's code, or that of an app on another disk.
+    return Response(status_code=204) if excerpt is None else excerpt
 
 
 @router.post("/api/trigger/{scenario_id}", status_code=202)

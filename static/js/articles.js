@@ -37,7 +37,9 @@ function fill(outcome) {
 
 function refuse(scenario, sentence) {
   for (const place of places) {
-    if (splitFact(place)[0] === scenario) place.title = sentence;
+    if (splitFact(place)[0] !== scenario) continue;
+    const words = place.closest(".measured")?.querySelector(".unmeasured");
+    if (words) setText(words, sentence);
   }
 }
 

@@ -129,6 +129,7 @@ const actions = makeActions(
     storyOn: () => stories.on(),
     storyBack: () => stories.back(),
     experiment: () => experiment.toggle(),
+    close: () => (experiment.isOpen ? experiment.toggle(false) : stories.close()),
     selected: () => panels.saySelection(timeline.words()),
   },
 );
@@ -183,7 +184,7 @@ function draw(nowMs, isChanged) {
     timeline.palette,
   );
   const isMore = panels.show(nowMs, latestNs, state, failure);
-  if (isDrawn) bar.show();
+  if (isDrawn) bar.show(latestNs);
   if (isDrawn) area.show(history, viewport.area, latestNs);
   twin.show(history, timeline.shownLanes, { ns: headNs, ...timeline.scale, isLive: viewport.isLive, nowMs });
   link.keep(nowMs);
@@ -204,7 +205,7 @@ function restyle() {
   minimap.restyle();
   experiment.restyle();
   metrics.restyle();
-  setText(part(root, "theme"), theme.choice);
+  setText(part(root, "theme-name"), theme.choice);
   frames.invalidate();
 }
 

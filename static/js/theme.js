@@ -29,7 +29,8 @@ const HELD = Object.freeze(["ready", "due", "outside"]);
  * @property {string[]} inks of a label on each
  * @property {Map<CanvasPattern, import("./draw/svg.js").Hatch>} hatches those of the fills that have stripes
  * @property {string} bg @property {string} line @property {string} ink @property {string} dim
- * @property {string} faint @property {string} band @property {string} select @property {string} idle
+ * @property {string} faint @property {string} band @property {string} steppedBack
+ * @property {string} select @property {string} idle
  * @property {string} smallFont @property {string} labelFont @property {string} boldFont
  * @property {number} gutterPx @property {import("./view/rows.js").Sizes} sizes
  */
@@ -108,6 +109,7 @@ export function readPalette(root) {
     dim: token("--dim"),
     faint: token("--faint"),
     band: token("--band"),
+    steppedBack: token("--stepped-back"),
     select: token("--select"),
     idle: token("--state-idle"),
     smallFont: `${px("--canvas-small")}px ${family}`,

@@ -31,6 +31,7 @@ const SCROLLBAR_PX = 5;
  * @property {{scrollPx: number, folds: boolean}} view
  * @property {import("../view/order.js").Wanted} wanted
  * @property {{lane: number, startNs: number | null} | null} selection
+ * @property {boolean} spotlight only the selected row matters
  * @property {{startNs: number, endNs: number} | null} area
  * @property {number | null} pointerPx
  * @property {(text: string) => number} measure
@@ -71,6 +72,7 @@ export function drawTimeline(ctx, scene, palette) {
     drawLane(ctx, scene, palette, row, at, stallsOf.get(row.lane.loop) ?? []);
   }
   drawGutter(ctx, plan.rows, palette, marks);
+  if (scene.spotlight) drawSpotlight(ctx, plan.rows, scene, palette);
   drawHeadings(ctx, plan.headings, palette);
   ctx.restore();
   drawMarks(ctx, scene, palette, grid);
@@ -167,6 +169,15 @@ function drawWakeOfSelected(ctx, scene, palette, plan) {
 function foldOf(lane, history, wanted) {
   if (!isRequestKind(lane.kind) || history.lanes.tasksOf(lane.request) === 0) return "";
   return wanted.unfolded.has(lane.request) ? "open" : "shut";
+}
+
+/** A spotlight on the selected row: the others stay, but step back. */
+function drawSpotlight(ctx, rows, { selection, size }, palette) {
+  if (!rows.some(({ lane }) => lane.id === selection?.lane)) return;
+  ctx.fillStyle = palette.steppedBack;
+  for (const { lane, topPx, pitchPx } of rows) {
+    if (lane.id !== selection.lane) ctx.fillRect(0, topPx, size.widthPx, Math.ceil(pitchPx));
+  }
 }
 
 function drawSelection(ctx, row, widthPx, palette) {

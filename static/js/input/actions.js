@@ -18,7 +18,7 @@ export const JUST_NOW_NS = 30e9;
  * @param {import("../view/playback.js").Playback} stage.playback
  * @param {() => (lane: import("../model/lanes.js").Lane) => boolean} stage.counts whose changes are steps
  * @param {() => number} stage.nowNs
- * @param {Record<"present" | "save" | "stories" | "storyOn" | "storyBack" | "experiment" | "theme" | "help" | "selected" | "search" |
+ * @param {Record<"present" | "save" | "stories" | "storyOn" | "storyBack" | "experiment" | "close" | "theme" | "help" | "selected" | "search" |
  *   "table" | "metrics", () => void>} page
  * @returns {import("./keys.js").Actions & {selectRequest: (id: number) => void,
  *   selectSpan: (lane: number, startNs: number) => void,
@@ -112,7 +112,10 @@ export function makeActions({ viewport, choice, timeline, history, playback, cou
     },
     group: () => choice.nextGrouping(),
     toggleTasks: () => choice.toggleTasks(),
-    clear: () => viewport.clearSelection(),
+    clear() {
+      if (viewport.selection || viewport.area) viewport.clearSelection();
+      else page.close();
+    },
     selectRequest(id) {
       const lane = history.lanes.ofRequest(id);
       if (!lane) return;

@@ -70,7 +70,7 @@ export const BINDINGS = Object.freeze([
   bind(["KeyK"], "K", "save, or hand over to other tools", (a) => a.save()),
   bind(["KeyL"], "L", "light, dark, system", (a) => a.theme()),
   bind(["Shift Slash", "?"], "?", "this list", (a) => a.help()),
-  bind(["Escape"], "Esc", "close, or clear the selection", (a) => a.clear()),
+  bind(["Escape"], "Esc", "clear the selection, else close what is open", (a) => a.clear()),
 ]);
 
 /** What only a pointer has, for the help. */

@@ -33,7 +33,30 @@ export function stateInWords(moment, stallNs) {
   if (running && (running.request || lengthNs > TOLD_NS)) return `${nameOfRun(running)} runs; ${behind(ready.length)}.`;
   if (ready.length) return `${countOf(ready.length, "task is", "tasks are")} ready, one after the other gets its turn.`;
   if (!waitingCount) return "The loop sleeps: there is nothing to do.";
-  return `The loop sleeps: ${waitingCount === 1 ? "one task waits" : `all ${waitingCount} tasks wait`}, nobody is ready.`;
+  return `The loop sleeps: ${waitingCount === 1 ? "one task waits" : waitingCount === 2 ? "both tasks wait" : `all ${waitingCount} tasks wait`}, nobody is ready.`;
+}
+
+/**
+ * Who is in the running slot when nobody runs, and why: a loop that cannot run does not sleep.
+ * @param {import("./moment.js").Moment} moment
+ * @param {import("../wire.js").LoopNow | null} loop
+ * @param {"connecting" | "live" | "paused" | "behind" | "lost"} state of the page
+ * @returns {{title: string, words: string, sentence: string}} sentence: of the phase, when that is all there is to say
+ */
+export function silenceOf(moment, loop, state) {
+  const isLive = state !== "paused";
+  if (!loop) return { title: "No loop", words: "nothing is recorded yet", sentence: "There is no loop yet." };
+  if (isLive && state !== "live") {
+    return { title: "Unknown", words: "the dashboard does not answer", sentence: "What the loop does now is not known." };
+  }
+  if (loop.state === "ended" && (isLive || !moment.isKnown)) {
+    return { title: "Ended", words: `process ${loop.pid} is gone`, sentence: `Process ${loop.pid} is gone, and its loop with it.` };
+  }
+  if (isLive && loop.state === "frozen") {
+    return { title: "Frozen", words: "the whole process is stopped", sentence: "The process is stopped: nobody in it can run." };
+  }
+  if (!moment.isKnown) return { title: "Unknown", words: "no record tells of this moment", sentence: "" };
+  return { title: "Nobody", words: "the loop sleeps until something happens", sentence: "" };
 }
 
 /**

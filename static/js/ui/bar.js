@@ -49,11 +49,12 @@ export class Bar {
     this.#field.select();
   }
 
-  show() {
+  /** @param {number} latestNs */
+  show(latestNs) {
     const { viewport, timeline, choice } = this.#stage;
     const { range, tasks, group } = this.#parts;
     const width = formatDuration(viewport.rangeNs).replace(/\.0+(?=\D)/, "");
-    setText(range, viewport.isLive ? `last ${width}` : `${width} wide`);
+    setText(range, viewport.isLive ? `last ${width}` : `${width} wide, ${agoInWords(latestNs - viewport.momentNs(latestNs))}`);
     const hidden = timeline.hiddenTasks;
     tasks.hidden = !hidden && !choice.showsTasks;
     setText(tasks, choice.showsTasks ? "hide tasks" : `+${countOf(hidden, "task")}`);
@@ -101,4 +102,9 @@ export class Bar {
   #close() {
     if (!this.#stage.choice.filter) this.#root.dataset.search = "closed";
   }
+}
+
+/** How old a held picture is; in whole seconds, or it would never stand still. */
+function agoInWords(ns) {
+  return ns < 1e9 ? "held just now" : `held ${formatDuration(Math.floor(ns / 1e9) * 1e9).replace(/\.0+(?=\D)/, "")} ago`;
 }

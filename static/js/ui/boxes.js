@@ -63,6 +63,7 @@ export class BoxesView {
    * @param {(request: number) => string} at.nameOf
    * @param {number} at.unseen requests at the door that nobody announced
    * @param {import("../wire.js").Tokens | null} at.tokens worker threads, when the wire tells
+   * @param {{title: string, words: string}} at.silence who is in the slot when nobody runs, and why
    */
   show(moment, at) {
     const parts = this.#parts;
@@ -160,7 +161,7 @@ export class BoxesView {
     const row = this.#groupRow({ reason: "worker thread", isTasks: false }, nowMs);
     row.removeAttribute("data-empty");
     setText(row.children[0].children[0], "worker thread");
-    setText(row.children[0].children[1], `${tokens.borrowed} of ${tokens.total}`);
+    setText(row.children[0].children[1], `${tokens.borrowed}/${tokens.total}`);
     if (!moment.waiting.some(({ reason }) => reason === "worker thread")) setText(row.children[2], "");
     const dots = row.children[1];
     const marks = dots.querySelectorAll(".being").length;
@@ -179,8 +180,8 @@ export class BoxesView {
     const isBlocked = running !== null && lengthNs >= at.stallNs;
     slot.dataset.slot = isBlocked ? "blocked" : running ? "running" : "idle";
     tint(this.#parts["slot-tint"], running?.request ?? 0);
-    setText(title, running ? at.nameOf(running.request) || running.what || "a callback" : "Nobody");
-    setText(label, running ? running.place || (running.request ? running.what : "a callback of the loop") : "the loop sleeps until something happens");
+    setText(title, running ? at.nameOf(running.request) || running.what || "a callback" : at.silence.title);
+    setText(label, running ? running.place || (running.request ? running.what : "a callback of the loop") : at.silence.words);
     setText(time, running ? formatDuration(lengthNs) : "");
     resizeChildren(before, moment.before.length, makeRun);
     moment.before.forEach((run, i) => {

@@ -83,7 +83,8 @@ export class CodePane {
     try {
       const url = `/api/source?place=${encodeURIComponent(place)}`;
       const response = await fetch(url, { signal: this.#signal });
-      if (!response.ok) return;
+      // 204: there is such a line, but its code is not to be had here.
+      if (!response.ok || response.status === 204) return;
       this.#sources.set(place, await response.json());
       this.#onFound();
     } catch {

@@ -5,7 +5,7 @@
 
 import { formatDuration, formatLane } from "../format.js";
 import { momentAt } from "../model/moment.js";
-import { changeInWords, stateInWords } from "../model/phase.js";
+import { changeInWords, silenceOf, stateInWords } from "../model/phase.js";
 import { BoxesView } from "./boxes.js";
 import { CodePane, subjectAt } from "./code-pane.js";
 import { FindingsView, subjectOf } from "./findings.js";
@@ -99,7 +99,7 @@ export class Panels {
     const run = loop?.state === "blocked" ? loop.running : null;
     const grownMs = run ? Math.max((latestNs - run.since_ns) / 1e6, loop?.blocked_ms ?? 0) : 0;
     const blockedMs = grownMs || (loop?.blocked_ms ?? 0);
-    const moment = this.#showBoxes(nowMs, latestNs, loop);
+    const moment = this.#showBoxes(nowMs, latestNs, loop, state);
     this.#status.showLamp(lampOf(state, loop, blockedMs, this.#heldWords(moment, latestNs)), history.loops.length);
     const told = viewport.isLive
       ? loop && { busy: loop.utilisation, lag: loop.lag_ms }
@@ -133,7 +133,7 @@ export class Panels {
   }
 
   /** The loop at the playhead: boxes, phase, and what the status line says of it. */
-  #showBoxes(nowMs, latestNs, loop) {
+  #showBoxes(nowMs, latestNs, loop, state) {
     const { history, viewport, choice, playback, transport } = this.#stage;
     const ns = playback.atNs(latestNs);
     const { isLive } = viewport;
@@ -144,28 +144,30 @@ export class Panels {
       const lane = request ? history.lanes.ofRequest(request) : null;
       return lane ? formatLane(request, lane.label) : "";
     };
+    const silence = silenceOf(moment, loop, state);
     this.#boxes.show(moment, {
       nowMs,
       isLive,
       stallNs: history.stallNs,
-      when: isLive ? "now" : `${formatDuration(latestNs - ns)} ago`,
+      when: isLive ? "now" : placeOnAxis(ns, viewport.momentNs(latestNs)) || "the end",
       nameOf,
       unseen: isLive ? loop?.door ?? 0 : 0,
       tokens: isLive ? loop?.tokens ?? null : null,
+      silence,
     });
     const isBlocked = moment.running !== null && ns - moment.running.sinceNs >= history.stallNs;
-    const sentence = isLive
+    const sentence = silence.sentence || (isLive
       ? stateInWords(moment, history.stallNs)
-      : changeInWords(history.lanes, text, moment, id, history.stallNs, choice.showsTasks);
+      : changeInWords(history.lanes, text, moment, id, history.stallNs, choice.showsTasks));
     transport.showPhase(sentence, { nowMs, isLive, tone: isBlocked ? "blocked" : isLive ? "live" : "held" });
     transport.showKeys(playback);
     return moment;
   }
 
   #heldWords(moment, latestNs) {
-    const { playback, history } = this.#stage;
+    const { playback, history, viewport } = this.#stage;
     const word = playback.isPlaying ? `Slow motion 1/${playback.slowness}` : "Paused";
-    return { word, detail: atInWords(moment, latestNs, history.stallNs) };
+    return { word, detail: atInWords(moment, viewport.momentNs(latestNs), history.stallNs) };
   }
 
   #showSelection(state, timeline) {
@@ -181,12 +183,17 @@ function sentenceOf({ name, words, info, length, why }) {
   return [`${name}, ${length}: ${words}`, info, why].filter(Boolean).join("  ·  ");
 }
 
-/** For the lamp of a held picture: when it is, and what the loop did then. */
-function atInWords(moment, latestNs, stallNs) {
-  const ago = `${formatDuration(Math.max(latestNs - moment.ns, 0))} ago`;
+/** For the lamp of a held picture: where on its axis, and what the loop did then. */
+function atInWords(moment, endNs, stallNs) {
   const { running, ns, isKnown } = moment;
-  if (!isKnown) return ago;
-  if (!running) return `${ago}: idle`;
-  const lengthNs = ns - running.sinceNs;
-  return lengthNs >= stallNs ? `${ago}: blocked for ${formatDuration(lengthNs)}` : `${ago}: running`;
+  const place = placeOnAxis(ns, endNs);
+  const lengthNs = running ? ns - running.sinceNs : 0;
+  const blocked = lengthNs >= stallNs ? `blocked for ${formatDuration(lengthNs)}` : "";
+  const did = isKnown ? blocked || (running ? "running" : "idle") : "";
+  return [place, did].filter(Boolean).join(": ");
+}
+
+/** As the axis counts: from where the picture ends. How long ago that is, the bar says. */
+function placeOnAxis(ns, endNs) {
+  return ns < endNs ? `−${formatDuration(endNs - ns)}` : "";
 }

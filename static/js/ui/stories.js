@@ -24,6 +24,8 @@ export class StoriesView {
   #outcomes = new Map();
   /** @type {Map<string, string>} why it could not be sent */
   #troubles = new Map();
+  /** Variants whose outcome is known, and not told since one went back. @type {Set<string>} */
+  #unsaid = new Set();
   #sending = "";
   #shown = "";
 
@@ -74,6 +76,7 @@ export class StoriesView {
   }
 
   close() {
+    if (!this.#tour.story) return;
     this.#tour.close();
     this.#show();
   }
@@ -82,7 +85,8 @@ export class StoriesView {
   on() {
     if (this.#sending) return;
     const next = this.#tour.on();
-    if ("send" in next) this.#send(next.send);
+    if ("send" in next && this.#unsaid.delete(next.send)) this.#refresh();
+    else if ("send" in next) this.#send(next.send);
     else if ("show" in next) this.#show();
     else this.close();
   }
@@ -91,7 +95,8 @@ export class StoriesView {
     if (this.#sending) return;
     if (this.#tour.at < 0) return;
     this.#tour.back();
-    for (const id of this.#tour.story?.variants ?? []) this.#outcomes.delete(id);
+    // What was measured is not forgotten: the way on tells it again.
+    for (const id of this.#tour.story?.variants ?? []) if (this.#outcomes.has(id)) this.#unsaid.add(id);
     this.#show();
   }
 
@@ -101,6 +106,7 @@ export class StoriesView {
     this.#sending = id;
     this.#shown = id;
     this.#outcomes.delete(id);
+    this.#unsaid.delete(id);
     this.#troubles.delete(id);
     this.#refresh();
     try {
@@ -114,6 +120,10 @@ export class StoriesView {
     this.#sending = "";
     this.#list.mark(new Set([...this.#outcomes.keys()].map((each) => this.#find(each)?.story)));
     this.#refresh();
+  }
+
+  #outcomeOf(id) {
+    return this.#unsaid.has(id) ? undefined : this.#outcomes.get(id);
   }
 
   #find(id) {
@@ -144,7 +154,7 @@ export class StoriesView {
     const { story, at, count } = this.#tour;
     if (!story) return;
     const { heading, lesson, look, race, variants } = this.#parts;
-    const isMeasured = story.variants.some((id) => this.#outcomes.has(id));
+    const isMeasured = story.variants.some((id) => this.#outcomeOf(id));
     setText(this.#parts.count, `${at + 1} of ${count} · ${story.family}`);
     // Predict first: the lesson stands there once something has been measured.
     setMarked(heading, isMeasured ? story.title : story.question);
@@ -170,7 +180,7 @@ export class StoriesView {
     card.dataset.variant = id;
     card.dataset.place = String(i);
     const trouble = scenario.missing ?? this.#troubles.get(id);
-    const outcome = this.#outcomes.get(id);
+    const outcome = this.#outcomeOf(id);
     if (this.#sending === id) card.append(make("p", "variant-wait", "Sent. Waiting for the outcome …"));
     if (trouble) card.append(make("p", "variant-trouble", trouble));
     else if (outcome) {
@@ -187,7 +197,7 @@ export class StoriesView {
     const { code } = this.#parts;
     const all = [scenario.source, ...scenario.helpers];
     setText(this.#parts["code-place"], `${scenario.title} · ${scenario.source.file}`);
-    const facts = this.#outcomes.get(scenario.id)?.facts;
+    const facts = this.#outcomeOf(scenario.id)?.facts;
     // The line that held the loop, where it is one of these.
     const litIn = (source) => (facts && facts.culprit_function === source.function ? Number(facts.culprit_line) : 0);
     code.replaceChildren(...all.map((each) => codeBlock(each.code, each.line, litIn(each))));

@@ -142,6 +142,7 @@ export class TimelineView {
       view: { scrollPx, folds: isLive && !this.#folds.matches },
       wanted: this.#choice,
       selection,
+      spotlight: "present" in this.#root.dataset,
       area,
       pointerPx: pointer ? pointer.xPx : null,
       measure: (text) => this.#measure(context, text),
