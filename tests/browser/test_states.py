@@ -78,21 +78,50 @@ def test_demo_app_restarts_in_sight(page, product):
 
 
 def test_paused_says_when(page):
-    """A held picture says how long ago it was."""
+    """A held picture says how long ago it was, and counts from its own end alone."""
     press(page, "Fast")
     wait_finished(page, 1)
     page.keyboard.press("Space")
 
     wait_lamp(page, "paused")
-    expect(page.locator("[data-part=lamp-detail]")).to_contain_text("ago")
+    expect(page.locator("[data-part=range]")).to_contain_text("s ago")
+    detail = page.locator("[data-part=lamp-detail]")
+    expect(detail).not_to_contain_text("−")
+    page.keyboard.press(",")
+    expect(detail).to_contain_text("−")
+    expect(page.locator("[data-part=boxes-when]")).to_contain_text("−")
+
+
+def test_no_loop_sleeps_that_cannot_run(page):
+    """Of a process that is stopped the boxes say so, and not that its loop sleeps."""
+    slot = page.locator("[data-part=slot]")
+    expect(slot).to_contain_text("sleeps")
+    with urllib.request.urlopen(f"{page.url}api/state", timeout=10) as answer:
+        pid = json.load(answer)["loops"][0]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        expect(slot).to_contain_text("Frozen")
+        expect(page.locator("[data-part=phase]")).to_contain_text("is stopped")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    expect(slot).to_contain_text("sleeps")
 
 
 def test_lost_records_are_counted(product, browser):
-    """Records that were overwritten before they were read are counted in words."""
+    """Records that were overwritten are counted, and their time is marked as unknown."""
     context = browser.new_context()
     page = context.new_page()
     hello = hello_of(product)
-    hello["snapshot"]["missed"] = 1200
+    snapshot = hello["snapshot"]
+    snapshot["missed"] = 1200
+    # What its loop did is lost from the first moment on.
+    loop = next(lane[0] for lane in snapshot["lanes"] if lane[1] == 0)
+    lost = hello["states"].index("lost")
+    rows = snapshot["rows"]
+    rows["state"] = [
+        lost if lane == loop else state
+        for lane, state in zip(rows["lane"], rows["state"], strict=True)
+    ]
     body = f"event: hello\ndata: {json.dumps(hello)}\n\n"
     page.route(
         "**/events*",
@@ -102,6 +131,8 @@ def test_lost_records_are_counted(product, browser):
 
     told = page.locator("[data-part=sentences]")
     expect(told).to_contain_text("1,200 records lost")
+    row = page.locator("[data-part=twin-rows] tr").first
+    expect(row).to_contain_text("Unknown: its records were lost")
     context.close()
 
 

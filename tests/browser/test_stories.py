@@ -49,12 +49,15 @@ def test_articles_are_measured(product, browser):
     page = browser.new_page()
     page.goto(f"{product.url}/articles")
     claim = page.locator(".claim", has_text="implicitly wraps synchronous functions")
-    expect(claim.locator(".verdict")).to_have_text("false")
-    expect(claim.locator(".fact").first).to_have_text("–")
+    expect(claim.locator(".unmeasured")).to_be_visible()
+    expect(claim.locator(".verdict")).to_be_hidden()
+    expect(claim.locator(".fact").first).to_be_hidden()
 
     claim.locator("[data-measure]").click()
 
     expect(claim.locator(".fact").first).to_contain_text("in fetch_report")
+    expect(claim.locator(".verdict")).to_have_text("false")
+    expect(claim.locator(".verdict")).to_be_visible()
     expect(claim.locator("[data-measure]")).to_be_enabled()
     page.reload()
     expect(claim.locator(".fact").first).to_contain_text("in fetch_report")
@@ -62,7 +65,7 @@ def test_articles_are_measured(product, browser):
 
 
 def test_talk_by_clicker(page, product):
-    """Page Down alone leads from a question through its variants to the next story."""
+    """Page Down alone leads from a question on; the way back forgets no result."""
     page.keyboard.press("PageDown")
     count = page.locator("[data-part=story-count]")
     expect(count).to_contain_text("1 of")
@@ -80,7 +83,15 @@ def test_talk_by_clicker(page, product):
     expect(page.locator("[data-part=story-heading]")).to_contain_text("asyncio.timeout")
     page.keyboard.press("PageUp")
     expect(page.locator("[data-part=story-heading]")).to_contain_text("same lock")
-    page.locator("[data-part=story-close]").click()
+    expect(variant(page, "lock_held").locator(".variant-words")).to_have_count(0)
+    # What is known is told again, and not sent again.
+    sent = []
+    page.on("request", lambda request: request.method == "POST" and sent.append(1))
+    page.keyboard.press("PageDown")
+    expect(variant(page, "lock_held").locator(".variant-words")).to_be_visible()
+    assert sent == []
+
+    page.keyboard.press("Escape")
     expect(page.locator(".triggers")).to_be_visible()
 
 

@@ -243,3 +243,40 @@ def test_follow_the_waker(served):
 
     expect(part(page, "selection")).to_contain_text("loop")
     expect(part(page, "selection")).not_to_contain_text("#3 /slow,")
+
+
+def test_spotlight_of_the_presenter(served):
+    """In presenter mode all rows but the selected one step back; Escape lets them return."""
+    page = served
+    # Whoever is told to look at one of six rows sees hardly more than that one in full colour.
+    count = """() => {
+      const canvas = document.querySelector("[data-part=canvas]");
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const token = getComputedStyle(document.documentElement).getPropertyValue("--state-waiting");
+      const wanted = token.trim().match(/[0-9a-f]{2}/gi).map((part) => parseInt(part, 16));
+      let found = 0;
+      for (let i = 0; i < data.length; i += 4) {
+        if (wanted.every((value, k) => data[i + k] === value)) found += 1;
+      }
+      return found;
+    }"""
+    page.keyboard.press("KeyP")
+    expect(page.locator("html[data-present]")).to_be_attached()
+    page.keyboard.press("Escape")
+    expect(page.locator("html[data-selection=none]")).to_be_attached()
+    before = page.evaluate(count)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    reaches(page, count, lambda found: 0 < found < before / 2)
+    page.keyboard.press("Escape")
+    reaches(page, count, lambda found: found == before)
+
+
+def reaches(page, script, is_wanted):
+    """Wait until what a script finds is as wanted."""
+    for _ in range(400):
+        found = page.evaluate(script)
+        if is_wanted(found):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"after 20 s it is still {found!r}")

@@ -1,4 +1,4 @@
-"""Without a demo app the page offers nothing that would do nothing."""
+"""Watching programs of one's own: nothing to press, and one loop chosen of several."""
 
 from __future__ import annotations
 
@@ -43,3 +43,57 @@ def test_nothing_to_press_without_a_demo_app(browser, watching):
         for name in ("families", "open-stories", "open-experiment"):
             expect(page.locator(f'[data-part="{name}"]')).to_be_hidden()
         expect(page.get_by_text("Load experiment")).to_be_hidden()
+
+
+#: A loop that waits, and then keeps itself for as long as it was told.
+PROGRAM = """
+import asyncio, sys, time
+from dashboard import record
+
+@record(title=sys.argv[1])
+async def main():
+    while True:
+        await asyncio.sleep(0.2)
+        time.sleep(float(sys.argv[2]))
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def two_loops(tmp_path):
+    """A calm program and one that blocks for a second at a time."""
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, name, seconds],
+            env=os.environ | {"LOOPSCOPE_DIR": str(tmp_path / "rings")},
+        )
+        for name, seconds in (("calm", "0"), ("stuck", "1"))
+    ]
+    yield
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+def test_one_of_several_loops(browser, watching, two_loops):
+    """A blocked loop is shown by itself; one that was chosen stays, whatever others do."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(watching)
+        buttons = page.locator("[data-loop]")
+        expect(buttons).to_have_count(2)
+        lamp = page.locator("[data-part=lamp]")
+        expect(lamp).to_have_attribute("data-lamp", "blocked")
+        stuck = page.locator("[data-loop][title^=stuck]")
+        expect(stuck).to_have_attribute("data-shown", "")
+
+        calm = page.locator("[data-loop][title^=calm]")
+        calm.click()
+        expect(calm).to_have_attribute("aria-pressed", "true")
+        expect(lamp).to_have_attribute("data-lamp", "idle")
+        expect(stuck).to_have_attribute("data-lamp", "blocked")
+        expect(calm).to_have_attribute("data-shown", "")
+        # A second press leaves the choice to what happens.
+        calm.click()
+        expect(stuck).to_have_attribute("data-shown", "")
