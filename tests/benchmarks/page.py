@@ -1,6 +1,6 @@
 """Print what a frame of the page costs: script time, held memory, what was thinned.
 
-    LOOPSCOPE_BROWSER=/usr/bin/chromium python tests/benchmarks/page.py
+    LOOPSCOPE_BROWSER=/usr/bin/chromium python tests/benchmarks/page.py [spans] [crowd] [hour] [live] [--minutes 60]
 
 The real page in headless Chromium without a GPU; its stream is replaced by frames
 that the real model and wire made from records of a made-up load, so that every run
@@ -10,12 +10,17 @@ busy machine.
 
     100,000 spans  a minute of 80 requests/s and 24 tasks, all of it in sight:
                    live, panning, zooming
-    5,000 requests/s  20 s at the rate at which the server has to thin out
+    5,000 requests/s  a minute at the rate at which the server has to thin out
     an hour        20 requests/s for 70 minutes, as fast as the page takes it
+    live           the same in real time, for an hour or for --minutes
+
+The first three are run when none is named. `peers.py` draws the first with others.
 """
 
 from __future__ import annotations
 
+import argparse
+import functools
 import json
 import os
 import statistics
@@ -27,9 +32,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 
 from conftest import Product, launch
-from made_up import FRAME_NS, ORIGIN_NS, SECOND_NS, Load
+from made_up import ORIGIN_NS, SECOND_NS, Load
 from playwright.sync_api import expect, sync_playwright
-
 
 #: Stands in for EventSource, and times what the page does with each event.
 HARNESS = """
@@ -158,7 +162,7 @@ def crowd(browser, url: str) -> None:
     load = Load(requests_per_s=5000, tickers=4, awaits=1)
     bench = Bench(browser, url)
     bench.begin(load.hello(ORIGIN_NS))
-    frames = load.frames(ORIGIN_NS, 20)
+    frames = load.frames(ORIGIN_NS, 60)
     bench.measure("5,000 requests/s", "texts => bench.play(texts)", frames)
     last = json.loads(frames[-1])
     print(
@@ -189,10 +193,31 @@ def hour(browser, url: str) -> None:
     bench.page.close()
 
 
+def live(browser, url: str, minutes: int) -> None:
+    """Watch in real time, and see whether memory stays where it was."""
+    load = Load(requests_per_s=20, tickers=4, awaits=1)
+    bench = Bench(browser, url)
+    bench.begin(load.hello(ORIGIN_NS))
+    sizes = []
+    for minute in range(minutes):
+        frames = load.frames(ORIGIN_NS + minute * 60 * SECOND_NS, 60)
+        bench.page.evaluate("texts => bench.play(texts)", frames)
+        sizes.append(bench.heap_mb())
+        print(f"  live, {minute + 1} min: {sizes[-1]:.1f} MB", flush=True)
+    spread = (max(sizes) / min(sizes) - 1) / 2
+    print(f"  from {min(sizes):.1f} to {max(sizes):.1f} MB: ± {spread:.0%}")
+    bench.page.close()
+
+
 def main() -> None:
     """Print the table."""
-    which = sys.argv[1:] or ["spans", "crowd", "hour"]
-    parts = {"spans": hundred_thousand, "crowd": crowd, "hour": hour}
+    parts = {"spans": hundred_thousand, "crowd": crowd, "hour": hour, "live": live}
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("which", nargs="*", choices=[[], *parts], metavar="PART")
+    parser.add_argument("--minutes", type=int, default=60, help="of live")
+    wanted = parser.parse_args()
+    parts["live"] = functools.partial(live, minutes=wanted.minutes)
+    which = wanted.which or ["spans", "crowd", "hour"]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         product = Product(folder).ready()
         browser = launch(playwright)

@@ -3,6 +3,8 @@ import { test } from "node:test";
 
 import { topOf } from "../../static/js/draw/strips.js";
 import { Metrics, SAMPLE_NS, Samples } from "../../static/js/model/metrics.js";
+import { Lane, Lanes } from "../../static/js/model/lanes.js";
+import { IDLE, LOOP_LANE, LOST, RUNNING } from "../../static/js/wire.js";
 import { Scale } from "../../static/js/view/scale.js";
 import { frameOf } from "./support.js";
 
@@ -61,4 +63,27 @@ test("a strip reaches to the worst in sight, rounded up, and never below its lea
 
   assert.equal(topOf(samples, strip, new Scale(0, 10e9, 0, 100)), 2000);
   assert.equal(topOf(samples, strip, new Scale(55e9, 10e9, 0, 100)), 10);
+});
+
+test("who comes late is told how busy the loop was, and when requests ended, not that all ended now", () => {
+  const lanes = new Lanes();
+  const lane = new Lane(1, LOOP_LANE, 1, "loop", 0, 0);
+  lanes.add(lane);
+  // Half of each tenth of a second it runs; the last second is lost.
+  for (let k = 0; k < 20; k += 1) {
+    lane.enter(k * SAMPLE_NS, RUNNING, 0, 0);
+    lane.enter((k + 0.5) * SAMPLE_NS, IDLE, 0, 0);
+  }
+  lane.enter(20 * SAMPLE_NS, LOST, 0, 0);
+  const ended = [3, 3, 12].map((tenth) => ({ loop: 1, end_ns: (tenth + 0.2) * SAMPLE_NS, total_ms: tenth }));
+  const metrics = new Metrics();
+  metrics.recall(frameOf({ t_ns: 30 * SAMPLE_NS, loops: [loop()], requests: ended }), lanes);
+  const samples = metrics.of(1);
+  const at = (name, tenth) => samples.value(name, samples.indexAt((tenth + 0.5) * SAMPLE_NS));
+
+  assert.equal(samples.count, 30);
+  assert.deepEqual([3, 4, 12].map((tenth) => at("rate", tenth)), [20, 0, 10]);
+  assert.deepEqual([0, 5, 19].map((tenth) => Number(at("busy", tenth).toFixed(6))), [0.5, 0.5, 0.5]);
+  assert.ok(Number.isNaN(at("busy", 29)));
+  assert.ok(Number.isNaN(at("lag", 3)));
 });

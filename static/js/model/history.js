@@ -62,11 +62,19 @@ export class History {
     this.losses = { missed: 0, thinned: 0, undrawn: 0, skipped, strayRows: 0 };
     this.tNs = 0;
     this.#prunedNs = 0;
-    if (hello.snapshot) this.apply(hello.snapshot);
+    if (!hello.snapshot) return;
+    this.#keep(hello.snapshot);
+    if (!isSameRun) this.metrics.recall(hello.snapshot, this.lanes);
   }
 
   /** @param {import("../wire.js").Frame} frame */
   apply(frame) {
+    this.#keep(frame);
+    this.metrics.add(frame);
+  }
+
+  /** All but the metrics: a snapshot's requests did not all end just now. */
+  #keep(frame) {
     for (const text of frame.strings) this.strings.push(text);
     for (const [id, kind, loop, label, request, t] of frame.lanes) {
       this.lanes.add(new Lane(id, kind, loop, this.text(label), request, t));
@@ -76,7 +84,6 @@ export class History {
     for (const request of frame.requests) this.requests.add(request);
     for (const stall of frame.stalls) this.#keepStall(stall);
     if (this.hello) this.hello.stall_threshold_ns = frame.stall_threshold_ns ?? this.hello.stall_threshold_ns;
-    this.metrics.add(frame);
     if (frame.diagnosis) this.diagnosis = frame.diagnosis;
     this.loops = frame.loops;
     this.counts = frame.counts;

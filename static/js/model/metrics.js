@@ -4,7 +4,12 @@
 // many ready, how many requests finished and how long they took. Typed columns, bounded; never
 // interpolated: of a time that nobody told there is no sample.
 
+import { GONE, LOST, RUNNING, STATES } from "../wire.js";
+import { sumStates } from "./totals.js";
+
 export const SAMPLE_NS = 100e6;
+/** The server, too, says how busy a loop was over the last second. */
+const BUSY_NS = 1e9;
 /** An hour. */
 const MAX_SAMPLES = 36_000;
 const FIRST_CAPACITY = 1024;
@@ -38,7 +43,7 @@ export class Samples {
 
   /**
    * @param {number} ns
-   * @param {import("../wire.js").LoopNow} loop
+   * @param {Pick<import("../wire.js").LoopNow, "utilisation" | "lag_ms" | "ready">} loop
    * @param {readonly number[]} tookMs of the requests that finished since the last time
    */
   add(ns, loop, tookMs) {
@@ -109,6 +114,31 @@ export class Metrics {
     return this.#byLoop.get(loop) ?? null;
   }
 
+  /**
+   * What a snapshot tells of the time before it: how busy each loop was, and its requests. How late
+   * timers were, and how many were ready, nobody told us.
+   * @param {import("../wire.js").Frame} snapshot
+   * @param {import("./lanes.js").Lanes} lanes with the snapshot's rows
+   */
+  recall(snapshot, lanes) {
+    for (const { id, state } of snapshot.loops) {
+      const spans = lanes.loopLane(id)?.spans;
+      if (state === "ended" || !spans?.count) continue;
+      const samples = new Samples();
+      const ended = snapshot.requests.filter(({ loop }) => loop === id).sort((one, other) => one.end_ns - other.end_ns);
+      let k = 0;
+      const firstNs = Math.ceil(spans.startNs(0) / SAMPLE_NS) * SAMPLE_NS;
+      while (k < ended.length && ended[k].end_ns < firstNs) k += 1;
+      for (let ns = firstNs; ns + SAMPLE_NS <= snapshot.t_ns; ns += SAMPLE_NS) {
+        const took = [];
+        while (k < ended.length && ended[k].end_ns < ns + SAMPLE_NS) took.push(ended[k++].total_ms);
+        const busy = busyOf(spans, Math.max(ns + SAMPLE_NS - BUSY_NS, spans.startNs(0)), ns + SAMPLE_NS, snapshot.t_ns);
+        samples.add(ns, { utilisation: busy, lag_ms: NaN, ready: NaN }, took);
+      }
+      this.#byLoop.set(id, samples);
+    }
+  }
+
   /** @param {import("../wire.js").Frame} frame */
   add(frame) {
     for (const loop of frame.loops) {
@@ -119,4 +149,12 @@ export class Metrics {
       samples.add(frame.t_ns, loop, took);
     }
   }
+}
+
+/** Share of the known time that the loop ran. */
+function busyOf(spans, startNs, endNs, nowNs) {
+  const sums = new Float64Array(STATES.length);
+  sumStates(spans, startNs, endNs, nowNs, sums);
+  const knownNs = sums.reduce((sum, ns, state) => (state === GONE || state === LOST ? sum : sum + ns), 0);
+  return knownNs ? sums[RUNNING] / knownNs : NaN;
 }

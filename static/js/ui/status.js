@@ -109,6 +109,7 @@ export class StatusView {
 
 /** Whole milliseconds: the digits after them would only flicker. */
 function lagOf(ms) {
+  if (Number.isNaN(ms)) return "–";
   return ms < 1 ? `< 1${NBSP}ms` : formatMs(ms < 1000 ? Math.round(ms) : ms).replace(/\.0+(?=\D)/, "");
 }
 

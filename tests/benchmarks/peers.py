@@ -1,0 +1,193 @@
+"""Draw the spans of `page.py` with vis-timeline and uPlot, and pan, for comparison.
+
+    LOOPSCOPE_BROWSER=/usr/bin/chromium python tests/benchmarks/peers.py [--spans 1000 10000 100000]
+
+Both are installed by npm into a folder that is deleted afterwards. Each draws what it
+can of the same minute: vis-timeline every span as an item in its lane's group; uPlot
+no spans at all but the loop's and the tasks' states as stepped lines, a point per span.
+A frame moves the window by 25 px and waits for what that draws. Script time is the
+processor time of all script between two frames, layout and paint not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
+
+from conftest import launch
+from made_up import ORIGIN_NS, SECOND_NS, Load
+from playwright.sync_api import Error, sync_playwright
+
+FRAMES = 120
+#: Who has not drawn the first picture by then is not waited for.
+PATIENCE_MS = 60_000
+WIDTH_PX = 1240
+
+VIS = """([groups, spans, from, to]) => {
+  const items = spans.map(([lane, state, start, end], id) =>
+    ({ id, group: lane, start, end, className: `s${state}`, type: "range" }));
+  window.peer = new vis.Timeline(document.getElementById("at"), items,
+    groups.map((id) => ({ id, content: String(id) })),
+    { stack: false, start: from, end: to, height: 600, selectable: false });
+  window.moveTo_ = (ms) => peer.setWindow(ms, ms + (to - from), { animation: false });
+  return new Promise((done) => peer.on("changed", done));
+}"""
+
+UPLOT = """([groups, spans, from, to]) => {
+  const lanes = new Map();
+  for (const [lane, state, start] of spans) {
+    if (!lanes.has(lane)) lanes.set(lane, [[], []]);
+    const [times, states] = lanes.get(lane);
+    times.push(start / 1000);
+    states.push(state);
+  }
+  const drawn = [...lanes.values()].filter(([times]) => times.length > 20);
+  const data = uPlot.join(drawn);
+  window.peer = new uPlot({
+    width: 1240, height: 600, scales: { x: { min: from / 1000, max: to / 1000 } },
+    series: [{}, ...drawn.map(() => ({ stroke: "steelblue", paths: uPlot.paths.stepped({ align: 1 }), spanGaps: true }))],
+  }, data, document.getElementById("at"));
+  window.moveTo_ = (ms) => peer.setScale("x", { min: ms / 1000, max: (ms + to - from) / 1000 });
+  return new Promise((done) => setTimeout(done, 100));
+}"""
+
+PAN = """([from, stepMs, count]) => new Promise((done) => {
+  let k = 0;
+  const turn = () => {
+    if (k++ === count) { done(); return; }
+    moveTo_(from - stepMs * (k % 60));
+    requestAnimationFrame(turn);
+  };
+  requestAnimationFrame(turn);
+})"""
+
+
+def make_spans(least: int) -> list[list[float]]:
+    """Return the latest spans of a busy minute: lane, state, start and end in ms."""
+    load = Load(requests_per_s=80, tickers=24, awaits=3)
+    begin = ORIGIN_NS
+    for _ in range(61):
+        begin += SECOND_NS
+        load.advance(begin)
+        load.session.journal.take(begin)
+    rows = json.loads(load.hello(begin))["snapshot"]["rows"]
+    told: dict[int, tuple[float, int]] = {}
+    spans = []
+    t = rows["t0"]
+    for i, step in enumerate(rows["t"]):
+        t += step
+        lane, state = rows["lane"][i], rows["state"][i]
+        before = told.get(lane)
+        if before and before[1]:
+            spans.append([lane, before[1], before[0] / 1e6, t / 1e6])
+        told[lane] = (t, state)
+    return spans[-least:]
+
+
+def measure(browser, scripts: list[Path], draw: str, spans: list[list[float]]) -> str:
+    """Return a line's figures, or why there are none."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(PATIENCE_MS)
+    try:
+        page.set_content("<div id=at></div>")
+        for script in scripts:
+            if script.suffix == ".css":
+                page.add_style_tag(path=script)
+            else:
+                page.add_script_tag(path=script)
+        first, last = spans[0][2], max(span[3] for span in spans)
+        groups = sorted({span[0] for span in spans})
+        patient = f"(told) => Promise.race([({draw})(told).then(() => true), new Promise((done) => setTimeout(done, {PATIENCE_MS}, false))])"
+        page.evaluate("() => { window.began = performance.now(); }")
+        if not page.evaluate(patient, [groups, spans, first, last]):
+            return f"  nothing drawn after {PATIENCE_MS // 1000} s"
+        took_s = page.evaluate("() => performance.now() - began") / 1000
+        browser.start_tracing(page=page, categories=["devtools.timeline"])
+        try:
+            step_ms = 25 * (last - first) / WIDTH_PX
+            page.evaluate(PAN, [first, step_ms, FRAMES])
+        finally:
+            trace = json.loads(browser.stop_tracing())["traceEvents"]
+    except Error as error:
+        return f"  gave up: {str(error).splitlines()[0][:60]}"
+    finally:
+        page.close()
+    costs, seconds = costs_of(trace)
+    costs.sort()
+    return (
+        f"{took_s:8.1f} s{len(costs) / seconds:8.0f}/s{statistics.median(costs):8.1f}"
+        f"{costs[int(len(costs) * 0.95)]:8.1f}{costs[-1]:8.1f}"
+    )
+
+
+def costs_of(trace: list[dict]) -> tuple[list[float], float]:
+    """Return the script time of each frame in ms, and how long they took together."""
+    calls = sorted(
+        (each for each in trace if each["name"] in ("FireAnimationFrame", "TimerFire")),
+        key=lambda each: each["ts"],
+    )
+    frames: list[float] = []
+    ends: list[int] = []
+    for call in calls:
+        if call.get("ph") != "X":
+            continue
+        # Callbacks of one frame follow each other at once.
+        is_new = call["name"] == "FireAnimationFrame" and (
+            not ends or call["ts"] - ends[-1] > 1000
+        )
+        if is_new or not frames:
+            frames.append(0.0)
+        frames[-1] += call["tdur"] / 1000
+        ends.append(call["ts"] + call["dur"])
+    return frames, (ends[-1] - calls[0]["ts"]) / 1e6
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--spans", type=int, nargs="*", default=[1_000, 10_000, 100_000]
+    )
+    wanted = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        names = ["vis-timeline@8", "vis-data@8", "uplot@1"]
+        command = ["npm", "install", "--no-audit", "--no-fund", "--silent", *names]
+        subprocess.run(command, cwd=folder, check=True)
+        modules = Path(folder) / "node_modules"
+        peers = {
+            "vis-timeline": (
+                VIS,
+                [
+                    modules / "vis-timeline/standalone/umd/vis-timeline-graph2d.min.js",
+                    modules / "vis-timeline/styles/vis-timeline-graph2d.min.css",
+                ],
+            ),
+            "uPlot": (
+                UPLOT,
+                [
+                    modules / "uplot/dist/uPlot.iife.min.js",
+                    modules / "uplot/dist/uPlot.min.css",
+                ],
+            ),
+        }
+        browser = launch(playwright)
+        print(f"Chromium {browser.version}, {os.cpu_count()} cores, no GPU; ms")
+        print(f"{'':<30}{'first':>10}{'frames':>10}{'p50':>8}{'p95':>8}{'max':>8}")
+        for count in wanted.spans:
+            spans = make_spans(count)
+            for name, (draw, scripts) in peers.items():
+                line = measure(browser, scripts, draw, spans)
+                print(f"{name}, {len(spans):,} spans".ljust(30) + line, flush=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
