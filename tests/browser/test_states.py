@@ -84,7 +84,7 @@ def test_paused_says_when(page):
     page.keyboard.press("Space")
 
     wait_lamp(page, "paused")
-    expect(page.locator("[data-part=range]")).to_contain_text("s ago")
+    expect(page.locator("[data-part=age]")).to_contain_text("s ago")
     detail = page.locator("[data-part=lamp-detail]")
     expect(detail).not_to_contain_text("−")
     page.keyboard.press(",")
@@ -107,10 +107,10 @@ def test_no_loop_sleeps_that_cannot_run(page):
     expect(slot).to_contain_text("sleeps")
 
 
-def test_lost_records_are_counted(product, browser):
+def test_lost_records_are_counted(product, page, browser):
     """Records that were overwritten are counted, and their time is marked as unknown."""
     context = browser.new_context()
-    page = context.new_page()
+    other = context.new_page()
     hello = hello_of(product)
     snapshot = hello["snapshot"]
     snapshot["missed"] = 1200
@@ -123,15 +123,15 @@ def test_lost_records_are_counted(product, browser):
         for lane, state in zip(rows["lane"], rows["state"], strict=True)
     ]
     body = f"event: hello\ndata: {json.dumps(hello)}\n\n"
-    page.route(
+    other.route(
         "**/events*",
         lambda route: route.fulfill(content_type="text/event-stream", body=body),
     )
-    page.goto(product.url)
+    other.goto(product.url)
 
-    told = page.locator("[data-part=sentences]")
+    told = other.locator("[data-part=sentences]")
     expect(told).to_contain_text("1,200 records lost")
-    row = page.locator("[data-part=twin-rows] tr").first
+    row = other.locator("[data-part=twin-rows] tr").first
     expect(row).to_contain_text("Unknown: its records were lost")
     context.close()
 

@@ -71,8 +71,8 @@ export function drawTimeline(ctx, scene, palette) {
     if (row.lane.id === scene.selection?.lane) drawSelection(ctx, row, size.widthPx, palette);
     drawLane(ctx, scene, palette, row, at, stallsOf.get(row.lane.loop) ?? []);
   }
-  drawGutter(ctx, plan.rows, palette, marks);
   if (scene.spotlight) drawSpotlight(ctx, plan.rows, scene, palette);
+  drawGutter(ctx, plan.rows, palette, marks);
   drawHeadings(ctx, plan.headings, palette);
   ctx.restore();
   drawMarks(ctx, scene, palette, grid);
@@ -172,11 +172,11 @@ function foldOf(lane, history, wanted) {
 }
 
 /** A spotlight on the selected row: the others stay, but step back. */
-function drawSpotlight(ctx, rows, { selection, size }, palette) {
+function drawSpotlight(ctx, rows, { selection, scale }, palette) {
   if (!rows.some(({ lane }) => lane.id === selection?.lane)) return;
   ctx.fillStyle = palette.steppedBack;
   for (const { lane, topPx, pitchPx } of rows) {
-    if (lane.id !== selection.lane) ctx.fillRect(0, topPx, size.widthPx, Math.ceil(pitchPx));
+    if (lane.id !== selection.lane) ctx.fillRect(scale.leftPx, topPx, scale.widthPx, Math.ceil(pitchPx));
   }
 }
 

@@ -30,7 +30,7 @@ export class Bar {
     this.#root = root;
     this.#stage = stage;
     const { actions, choice } = stage;
-    const names = ["range", "tasks", "group", "just-now", "search-note", "since"];
+    const names = ["range", "age", "tasks", "group", "just-now", "search-note", "since"];
     this.#parts = Object.fromEntries(names.map((name) => [name, part(root, name)]));
     this.#field = /** @type {HTMLInputElement} */ (part(root, "filter"));
     this.#parts.tasks.addEventListener("click", actions.toggleTasks, { signal });
@@ -52,9 +52,10 @@ export class Bar {
   /** @param {number} latestNs */
   show(latestNs) {
     const { viewport, timeline, choice } = this.#stage;
-    const { range, tasks, group } = this.#parts;
+    const { range, age, tasks, group } = this.#parts;
     const width = formatDuration(viewport.rangeNs).replace(/\.0+(?=\D)/, "");
-    setText(range, viewport.isLive ? `last ${width}` : `${width} wide, ${agoInWords(latestNs - viewport.momentNs(latestNs))}`);
+    setText(range, viewport.isLive ? `last ${width}` : `${width} wide`);
+    setText(age, viewport.isLive ? "" : agoInWords(latestNs - viewport.momentNs(latestNs)));
     const hidden = timeline.hiddenTasks;
     tasks.hidden = !hidden && !choice.showsTasks;
     setText(tasks, choice.showsTasks ? "hide tasks" : `+${countOf(hidden, "task")}`);

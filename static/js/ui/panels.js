@@ -159,7 +159,8 @@ export class Panels {
     const sentence = silence.sentence || (isLive
       ? stateInWords(moment, history.stallNs)
       : changeInWords(history.lanes, text, moment, id, history.stallNs, choice.showsTasks));
-    transport.showPhase(sentence, { nowMs, isLive, tone: isBlocked ? "blocked" : isLive ? "live" : "held" });
+    // Only what runs must stay long enough to be read: without a line no second frame would come.
+    transport.showPhase(sentence, { nowMs, isLive: state === "live", tone: isBlocked ? "blocked" : isLive ? "live" : "held" });
     transport.showKeys(playback);
     return moment;
   }
