@@ -62,7 +62,9 @@ def find_modules() -> list[str]:
     folder = find_assets("static")
     paths = (path.relative_to(folder) for path in folder.glob("js/**/*.js"))
     alone = {"articles.js", "main.js"}
-    return [f"/static/{path.as_posix()}" for path in sorted(paths) if path.name not in alone]
+    return [
+        f"/static/{path.as_posix()}" for path in sorted(paths) if path.name not in alone
+    ]
 
 
 MODULES = find_modules()
