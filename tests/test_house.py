@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,33 @@ def test_no_real_sleeps(path):
     ]
 
     assert sleeps == []
+
+
+PROMISES = [
+    line
+    for line in (TESTS.parent / "SECURITY.md").read_text().splitlines()
+    if line.startswith("| ") and not line.startswith("| ---")
+]
+
+
+def test_every_promise_names_its_tests():
+    """Each promise of SECURITY.md has a test that keeps it, and that test is there."""
+    headings = [line for line in PROMISES if line.endswith("| kept by |")]
+    missing = []
+    for line in PROMISES:
+        if line in headings:
+            continue
+        names = re.findall(r"`(tests/[^`]+)`", line.rsplit("|", 2)[1])
+        missing += [] if names else [line]
+        for name in names:
+            path, _, test = name.partition("::")
+            file = TESTS.parent / path
+            known = {each.name for each in find_tests(file)} if test else set()
+            if not file.is_file() or (test and test not in known):
+                missing.append(name)
+
+    assert len(PROMISES) > 30
+    assert missing == []
 
 
 def is_sleep(call):

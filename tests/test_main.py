@@ -12,6 +12,8 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -210,6 +212,18 @@ def test_open_to_others(start):
         assert answer.status == 403
 
 
+def test_token_is_printed_once(start):
+    """The presenter's token stands in the link, and in nothing that is printed later."""
+    process, _, link = start("--no-demo", "--host", "0.0.0.0")
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        get(f"{link}x")
+    with urllib.request.urlopen(link, timeout=20) as page:
+        page.read()
+
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20) == ("", "")
+
+
 @pytest.mark.parametrize("command", [[], ["watch"]], ids=["demo", "watch"])
 def test_only_run_takes_more(run, command):
     """Flags of uvicorn without an app are a usage error."""
@@ -275,9 +289,13 @@ def test_watch(start):
     ids=["ctrl-c", "term", "ctrl-c-twice"],
 )
 def test_stop(start, tmp_path, signals, code, wait_for_demo):
-    """With viewers open it ends without a word, and leaves nothing behind."""
+    """With viewers, load and a block under way it ends without a word; nothing is left."""
     process, page, demo, _ = start("--demo-port", "0")
     wait_for_demo(demo)
+    post(f"{page}/api/experiment", {"users": 5, "spawn_rate": 5, "seconds": 60})
+    post(f"{page}/api/trigger/fast", {"count": 200})
+    post(f"{page}/api/trigger/blocking", {"params": {"seconds": 10}})
+    assert len(processes_in(tmp_path)) >= 3
     viewers = [urllib.request.urlopen(f"{page}/events", timeout=20) for _ in range(5)]
     for viewer in viewers:
         viewer.readline()
@@ -290,9 +308,38 @@ def test_stop(start, tmp_path, signals, code, wait_for_demo):
 
     assert (code, "") == (process.returncode, errors)
     assert list(tmp_path.rglob("stage-*")) == []
+    assert processes_in(tmp_path) == []
     for url in (page, demo):
         with pytest.raises(urllib.error.URLError):
             get(url)
+
+
+def post(url, order):
+    """Order something, which must be taken once the demo app is up."""
+    request = urllib.request.Request(url, json.dumps(order).encode())
+    pause = threading.Event()
+    for _ in range(1000):
+        try:
+            urllib.request.urlopen(request, timeout=20).close()
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code != 503:
+                raise
+            pause.wait(0.02)
+        else:
+            return
+    pytest.fail("the demo app was not up within 20 s")
+
+
+def processes_in(folder):
+    """Return the processes that were started with their rings in a folder."""
+    mark = f"XDG_RUNTIME_DIR={folder}".encode()
+    found = []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mark in environ.read_bytes().split(b"\0"):
+                found.append(int(environ.parent.name))
+    return found
 
 
 @pytest.fixture

@@ -73,6 +73,20 @@ def test_url(host, expected):
     assert expected == ports.url(host, 80)
 
 
+@pytest.mark.skipif(
+    not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux can be asked for it"
+)
+def test_who_takes_nothing_is_given_up():
+    """Each connection that is accepted ends when its other side takes nothing."""
+    (listener,) = ports.listen("127.0.0.1", 0)
+    with listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            limit_ms = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+
+    assert limit_ms == ports.UNTAKEN_MS
+
+
 def test_no_delay():
     """asyncio knows our sockets for TCP, and so sends small answers at once."""
     (listener,) = ports.listen("127.0.0.1", 0)

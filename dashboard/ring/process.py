@@ -17,14 +17,17 @@ def process_began(pid: int) -> int | None:
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
+    except OSError as error:
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
             return None
         except OSError:
             return 0
-        return 0 if not os.path.isdir("/proc/self") else None
+        # Where there is a /proc, what is not in it has just gone. Whoever could not
+        # look (no descriptor left, no memory) knows nothing against it.
+        is_gone = isinstance(error, FileNotFoundError) and os.path.isdir("/proc/self")
+        return None if is_gone else 0
     # A zombie has a pid but will never run again.
     return None if fields[0] == "Z" else int(fields[19])
 

@@ -88,7 +88,9 @@ class Doors:
         if not self._is_token(query.get("token", [""])[0]):
             return _refuse(403, "this is not the token of this run; look at its output")
         # Away from the address bar, the history and what is copied from them.
-        answer = RedirectResponse(scope["path"], status_code=303)
+        # With two slashes in front it would be the address of another site.
+        own = "/" + scope["path"].lstrip("/")
+        answer = RedirectResponse(own, status_code=303)
         answer.set_cookie(COOKIE, self._token, httponly=True, samesite="strict")
         answer.headers["Cache-Control"] = "no-store"
         return answer

@@ -9,6 +9,10 @@ from __future__ import annotations
 import errno
 import socket
 
+#: A connection whose other side takes nothing for this long is given up by the kernel:
+#: closing it would wait for what is still to be taken. Longer than seats.py's patience.
+UNTAKEN_MS = 15_000
+
 
 def listen(host: str, port: int, *, backlog: int = 2048) -> list[socket.socket]:
     """Listen on every address of `host`, or raise `OSError` if one is taken.
@@ -77,6 +81,9 @@ def _listen(family: int, address: tuple[object, ...], backlog: int) -> socket.so
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Connections inherit it.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNTAKEN_MS)
         listener.bind(address)
         listener.listen(backlog)
     except BaseException:

@@ -6,6 +6,7 @@ writes to a ring. A ring that cannot be read becomes one sentence; the rest goes
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from contextlib import suppress
@@ -29,6 +30,8 @@ logger = logging.getLogger("loopscope")
 ENDED_MAX_AGE_S = 300
 SCAN_EVERY_NS = 250_000_000
 ALIVE_EVERY_NS = 250_000_000
+#: We have no descriptor left, or the system has no memory.
+PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 #: Making a ring takes milliseconds, of a process that gets its turn.
 BEING_MADE_NS = 1_000_000_000
 #: At most this much work at once: viewers wait for their frames meanwhile.
@@ -74,6 +77,8 @@ class Follower:
         self._refused: dict[Path, str] = {}
         self._doubted: dict[Path, int] = {}
         """When a file was first seen that is no ring, or not one yet."""
+        self._passing: dict[Path, str] = {}
+        """What could not be opened just now, for a reason that passes."""
         self._next_scan_ns = 0
 
     def __repr__(self) -> str:
@@ -100,6 +105,7 @@ class Follower:
         if now_ns >= self._next_scan_ns:
             self._next_scan_ns = now_ns + SCAN_EVERY_NS
             fresh = self._scan()
+            self._passing.clear()
         if fresh:
             # A restarted worker takes the place of one that must be known as gone.
             for followed in self._followed.values():
@@ -120,7 +126,8 @@ class Follower:
                 self._refused.setdefault(path, "")
         for path in fresh:
             self._open(path)
-        self._session.notices = [text for text in self._refused.values() if text]
+        told = (*self._refused.values(), *self._passing.values())
+        self._session.notices = [text for text in told if text]
         return more
 
     def _scan(self) -> list[Path]:
@@ -138,6 +145,10 @@ class Follower:
         try:
             reader = RingReader(path)
         except RingError as error:
+            if getattr(error.__cause__, "errno", None) in PASSING:
+                # Ours, not the ring's: it is looked at again with the next scan.
+                self._passing[path] = str(error)
+                return
             # Its writer may be about to fill in the header.
             now_ns = self._now_ns()
             if now_ns - self._doubted.setdefault(path, now_ns) >= BEING_MADE_NS:

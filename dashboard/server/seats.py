@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 from sse_starlette import EventSourceResponse
+from sse_starlette.sse import SendTimeoutError
 from starlette.responses import JSONResponse
 
 if TYPE_CHECKING:
@@ -81,7 +82,13 @@ class SeatedStream(EventSourceResponse):
             await _refuse(self._seats.limit)(scope, receive, send)
             return
         with self._seats.one():
-            await super().__call__(scope, receive, send)
+            try:
+                await super().__call__(scope, receive, send)
+            except SendTimeoutError:
+                # What it has not taken keeps its connection open, and its seat taken,
+                # until the kernel gives it up (ports.py) and the server tells.
+                while (await receive())["type"] != "http.disconnect":
+                    pass
 
 
 def _refuse(limit: int) -> JSONResponse:

@@ -23,7 +23,7 @@ class Product:
     """A `loopscope` process, and the addresses that it printed once it is `ready`."""
 
     def __init__(self, folder, port=0, *flags):
-        self._folder = folder
+        self.folder = folder
         self.process = subprocess.Popen(
             [
                 sys.executable,

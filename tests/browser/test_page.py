@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hands import LAMP, press, wait_finished, wait_lamp, wait_state
 from playwright.sync_api import expect
+
+ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
@@ -176,6 +181,49 @@ def test_fits(product, open_page, scheme, size):
     )
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+HOSTILE = """
+import asyncio, sys
+from dashboard import record
+
+MARKUP = "<img src=x onerror='window.owned=1'><script>window.owned=1</script>"
+
+async def child():
+    await asyncio.sleep(0.03)
+    raise ValueError(MARKUP)
+
+async def main():
+    while True:
+        child.__qualname__ = child.__name__ = MARKUP
+        task = asyncio.create_task(child(), name=MARKUP)
+        task.get_coro().__qualname__ = MARKUP
+        await asyncio.wait([task])
+        await asyncio.sleep(0.05)
+        del task
+
+asyncio.run(record(title=MARKUP)(main)())
+"""
+
+
+def test_names_of_others_are_inert(product, page):
+    """Markup in a program's title, task names and errors is shown as text, never run."""
+    program = subprocess.Popen(
+        [sys.executable, "-c", HOSTILE],
+        env=os.environ
+        | {"LOOPSCOPE_DIR": str(product.folder), "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        expect(page.locator("body")).to_contain_text("<img src=x")
+        page.reload()
+        expect(page.locator("body")).to_contain_text("<img src=x")
+    finally:
+        program.kill()
+        program.wait(20)
+
+    assert page.evaluate("window.owned") is None
+    assert page.locator("img[src=x]").count() == 0
 
 
 def test_not_found(product, browser):

@@ -105,6 +105,33 @@ def test_request_of_a_fresh_task(serve):
     assert births[request.b] < request.t
 
 
+def test_nothing_private_is_recorded(ring_dir):
+    """Of a request the recording has method and route; of an exception not a word."""
+    app = FastAPI(title="app under test")
+
+    @app.post("/items/{item}")
+    @app.get("/items/{item}")
+    async def item(item: str):
+        await asyncio.sleep(0.03)
+        task = asyncio.create_task(fail(item))
+        await asyncio.wait([task])
+        raise RuntimeError(f"words {item}")
+
+    async def fail(item):
+        raise ValueError(f"words {item}")
+
+    headers = {"Cookie": "session=SECRET", "X-Key": "SECRET"}
+    with serving(dashboard.observe(app), "asyncio") as get:
+        get("/items/SECRET?token=SECRET", headers)
+        get("/nowhere/SECRET?token=SECRET", headers)
+    (path,) = ring_dir.glob("*.ring")
+
+    data = path.read_bytes()
+    assert b"/items/{item}" in data
+    assert b"SECRET" not in data
+    assert b"words" not in data
+
+
 def test_traceparent(serve):
     """A W3C traceparent is kept as two numbers; a broken one is ignored."""
     good = {"traceparent": f"00-{TRACE}-{SPAN}-01"}

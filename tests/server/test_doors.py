@@ -100,6 +100,27 @@ def test_presenters_link(client):
     assert client.post("/api/trigger/fast", json=ORDER).status_code == 503
 
 
+@pytest.mark.parametrize(
+    "path", ["//evil.example", "///evil.example", "/\\evil.example"]
+)
+def test_link_leads_nowhere_else(client, path):
+    """Whatever stands in a presenter's link, it leads to this dashboard."""
+    url = f"http://192.0.2.7:8000{path}?token={TOKEN}"
+    answer = client.get(url, follow_redirects=False)
+
+    assert answer.status_code == 303
+    assert answer.headers["location"] in ("/evil.example", "/%5Cevil.example")
+
+
+def test_viewers_stream(client):
+    """A viewer that is no presenter gets the stream, whatever cookie it has."""
+    headers = {"Cookie": f"{COOKIE}=wrong"}
+    client.app.state.dashboard.seats.limit = 0
+
+    # 503: it came in, and every seat is taken.
+    assert client.get("/events", headers=headers).status_code == 503
+
+
 @pytest.mark.parametrize("token", ["", "wrong", TOKEN[:-1], TOKEN + "x", "ü"])
 def test_wrong_token(client, token):
     """A token that is not the one of this run opens nothing, however it is given."""

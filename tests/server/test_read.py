@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from clocks import FakeClock
@@ -353,6 +355,32 @@ def test_refused_again(desk, caplog):
         one.settle()
 
     assert len(caplog.records) == 2
+
+
+def test_no_descriptor_for_it(desk, monkeypatch):
+    """While we have no descriptor left a ring is told of and tried again, not given up;
+    one that is followed goes on."""
+    one = desk()
+    one.ring("first")
+    one.poll()
+    one.ring("second")
+
+    def refuse(*args, **options):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        patch.setattr(Path, "read_text", refuse)
+        one.settle()
+        during, notices = one.loops(), one.session.notices
+    one.settle()
+
+    assert during == [("first", "idle")]
+    assert len(notices) == 1
+    assert "Too many open files" in notices[0]
+    assert [title for title, _ in one.loops()] == ["first", "second"]
+    assert [state for _, state in one.loops()] == ["idle", "idle"]
+    assert one.session.notices == []
 
 
 def test_ring_that_is_being_made(desk, caplog):
