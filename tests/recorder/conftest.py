@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from rings import read_ring
 
+import dashboard
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from rings import Told
@@ -53,6 +55,24 @@ def told(ring_dir: Path) -> Callable[[], Told]:
         return read_ring(path)
 
     return read
+
+
+@pytest.fixture
+def run(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop], told: Callable[[], Told]
+) -> Callable[[Callable[[], Awaitable[object]]], Told]:
+    """Run a recorded program; return what was told. Its result is put beside it."""
+
+    def run(program: Callable[[], Awaitable[object]]) -> Told:
+        async def recorded() -> object:
+            with dashboard.record():
+                return await program()
+
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            program.result = runner.run(recorded())
+        return told()
+
+    return run
 
 
 @pytest.fixture(autouse=True)

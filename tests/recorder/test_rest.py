@@ -23,19 +23,9 @@ needs_eager = pytest.mark.skipif(
 
 
 @pytest.fixture
-def run(loop_factory, told):
+def run(run):
     """Run a recorded program; return what was told, played."""
-
-    def run(program):
-        async def recorded():
-            with dashboard.record():
-                return await program()
-
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            program.result = runner.run(recorded())
-        return Played(told())
-
-    return run
+    return lambda program: Played(run(program))
 
 
 # ------------------------------------------------------------------------- eager

@@ -23,22 +23,6 @@ def work(number=0):
     return number + 1
 
 
-@pytest.fixture
-def run(loop_factory, told):
-    """Run a recorded program; return what was told."""
-
-    def run(program):
-        async def recorded():
-            with dashboard.record():
-                return await program()
-
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            program.result = runner.run(recorded())
-        return told()
-
-    return run
-
-
 def names(told):
     """Return name, door and reason of each function that was asked for."""
     return [

@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from starlette.testclient import TestClient
 
-from dashboard.app import create_app
 from dashboard.server.experiment import PRESETS
-from dashboard.server.settings import Settings
 from loadgen.seeds import ARTICLE
 
 OWN_PAGE = "http://127.0.0.1:8000"
-
-
-@pytest.fixture
-def app(tmp_path):
-    """A dashboard without a demo app."""
-    return create_app(Settings(demo=False, ring_dir=tmp_path / "rings"))
-
-
-@pytest.fixture
-def client(app):
-    """A client of a running dashboard."""
-    with TestClient(app, base_url=OWN_PAGE) as client:
-        yield client
 
 
 @pytest.fixture

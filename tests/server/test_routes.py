@@ -7,32 +7,16 @@ import json
 
 import anyio
 import pytest
-from starlette.testclient import TestClient
 
 import dashboard
-from dashboard.app import create_app
 from dashboard.demo import stories
 from dashboard.errors import OverBudget
 from dashboard.ring import create_ring
 from dashboard.server.budgets import MAX_COUNT
-from dashboard.server.settings import Settings
 from dashboard.server.triggers import OWN_CAST
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 OWN_PAGE = "http://127.0.0.1:8000"
-
-
-@pytest.fixture
-def app(tmp_path):
-    """A dashboard without a demo app, whose rings are in a folder of the test's."""
-    return create_app(Settings(demo=False, ring_dir=tmp_path / "rings"))
-
-
-@pytest.fixture
-def client(app):
-    """A client of a running dashboard."""
-    with TestClient(app, base_url=OWN_PAGE) as client:
-        yield client
 
 
 @pytest.fixture
