@@ -34,6 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             from dashboard.commands.run import run
 
             return run(settings, options, extra)
+        if options.command == "open":
+            from dashboard.commands.open_file import open_file
+
+            return open_file(settings, options)
+        if options.command == "record":
+            from dashboard.commands.record import record
+
+            return record(settings, options, extra)
         from dashboard.commands.serve import serve
 
         return serve(settings, open_browser=options.open)

@@ -14,6 +14,7 @@ from dashboard.errors import TriggerError
 from dashboard.server import (
     experiment_routes,
     export_routes,
+    recording_routes,
     routes,
     stall_routes,
     story_routes,
@@ -26,9 +27,15 @@ from dashboard.visitors import KnownNames
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from dashboard.server.opening import Opened
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+
+def create_app(
+    settings: Settings | None = None, opened: Opened | None = None
+) -> FastAPI:
     """Build the dashboard; without settings they come from the environment.
+
+    With a recording that was opened it shows that, and nothing else.
 
     Raises:
         SettingsError: an environment variable makes no sense.
@@ -38,7 +45,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        dashboard = Dashboard(settings)
+        dashboard = Dashboard(settings, opened)
         app.state.dashboard = dashboard
         async with dashboard.running():
             yield
@@ -53,6 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.include_router(routes.router)
     app.include_router(stall_routes.router)
+    app.include_router(recording_routes.router)
     app.include_router(story_routes.router)
     app.include_router(experiment_routes.router)
     app.include_router(export_routes.router)

@@ -7,6 +7,9 @@ DashboardError
 │   └── RingDamaged      it is truncated, or not a ring at all
 ├── RecorderError        recording cannot begin here
 │   └── TargetError      there is no such app to record
+├── RecordingError       a recording cannot be opened
+│   ├── RecordingFormatError  it was written by another release
+│   └── RecordingDamaged      it is none, or what it says cannot have happened
 ├── SettingsError        a setting or flag makes no sense
 ├── StoryError           a story in a user's file cannot be used
 └── TriggerError         a button's request cannot be carried out
@@ -52,6 +55,18 @@ class RecorderError(DashboardError):
 
 class TargetError(RecorderError):
     """There is no such app to record."""
+
+
+class RecordingError(DashboardError):
+    """A recording cannot be opened, or not be written."""
+
+
+class RecordingFormatError(RecordingError):
+    """The recording was written by a release that writes them otherwise."""
+
+
+class RecordingDamaged(RecordingError):
+    """The file is none of ours, or what it says cannot have happened."""
 
 
 class SettingsError(DashboardError):

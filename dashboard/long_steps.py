@@ -10,7 +10,6 @@ end. Nothing is left behind: no hook, no ring.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections import Counter, defaultdict
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dashboard.errors import DashboardError
 from dashboard.recorder.attach import start_recording, stop_recording
+from dashboard.recorder.every_loop import kinds_of_loop
 from dashboard.records import KIND_MASK, RECORD, Cell, Kind
 from dashboard.ring import DUMP_SUFFIX, RingReader
 from dashboard.server.names import Names, Place, to_line
@@ -73,7 +73,7 @@ class LongSteps:
 
     def __enter__(self) -> LongSteps:
         self._began_ns = time.monotonic_ns()
-        for kind in _kinds_of_loop():
+        for kind in kinds_of_loop():
             # A task may be made before its loop runs; the loop may have been made,
             # and have tasks, before we came.
             for name in ("create_task", "run_forever"):
@@ -171,13 +171,3 @@ class LongSteps:
                     names.place(at) if at else None,
                 )
             )
-
-
-def _kinds_of_loop() -> list[type]:
-    kinds: list[type] = [asyncio.BaseEventLoop]
-    # Also where it is not imported yet: what runs in the block may do so.
-    with suppress(ImportError):
-        import uvloop
-
-        kinds.append(uvloop.Loop)
-    return kinds

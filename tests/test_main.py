@@ -230,7 +230,7 @@ def test_only_run_takes_more(run, command):
     done = run(*command, "--", "--reload")
 
     assert done.returncode == 2
-    assert "only `loopscope run` takes something after --" in done.stderr
+    assert "only `loopscope run` and `record` take something after --" in done.stderr
 
 
 def test_bad_host(run):

@@ -47,9 +47,9 @@ def read_flags(
     own, extra = _split(argv)
     parser = _make_parser(settings)
     options = parser.parse_args(own)
-    if extra is not None and options.command != "run":
-        parser.error("only `loopscope run` takes something after --")
-    for word in extra or ():
+    if extra is not None and options.command not in ("run", "record"):
+        parser.error("only `loopscope run` and `record` take something after --")
+    for word in extra or () if options.command == "run" else ():
         flag = word.partition("=")[0]
         if flag in SAID_BEFORE:
             parser.error(f"{flag} after -- is what {SAID_BEFORE[flag]} before it says")
@@ -169,7 +169,37 @@ def _make_parser(defaults: Settings) -> argparse.ArgumentParser:
     )
     _add_server_flags(watch, given)
     _add_run(commands, given)
+    _add_record(commands, given)
+    opening = commands.add_parser(
+        "open",
+        help="show a recording, or what a process that is gone has left",
+        description="Show a recording, or the ring of a process, as it was.",
+    )
+    opening.add_argument("file", metavar="FILE", help="a recording or a ring")
+    _add_server_flags(opening, given)
     return parser
+
+
+def _add_record(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], given: set[str]
+) -> None:
+    record = commands.add_parser(
+        "record",
+        help="run a command and write what its loops do into a file",
+        usage="loopscope record -o FILE [flags] -- COMMAND …",
+        description="Run a Python program, unchanged, and record every loop of it.",
+        epilog="Example: loopscope record -o shop.loopscope -- uvicorn main:app",
+    )
+    record.add_argument(
+        "-o",
+        "--output",
+        action=Once,
+        given=given,
+        metavar="FILE",
+        required=True,
+        help="the file to write; it can be opened while it is being written",
+    )
+    _add_recording_flags(record, given)
 
 
 def _add_run(
@@ -244,22 +274,7 @@ def _add_server_flags(parser: argparse.ArgumentParser, given: set[str]) -> None:
         default=argparse.SUPPRESS,
         help="port of the page, 0 for any free one (default 8000)",
     )
-    parser.add_argument(
-        "--stall-ms",
-        action=Once,
-        given=given,
-        type=argument(parse_stall_ms),
-        metavar="MS",
-        default=argparse.SUPPRESS,
-        help="how long a step lasts before it is a stall (default 100)",
-    )
-    parser.add_argument(
-        "--no-dumps",
-        dest="dumps",
-        action="store_false",
-        default=argparse.SUPPRESS,
-        help="never ask a loop that C code holds for its stack by a signal",
-    )
+    _add_recording_flags(parser, given)
     parser.add_argument(
         "--log-stalls",
         action="store_true",
@@ -278,4 +293,24 @@ def _add_server_flags(parser: argparse.ArgumentParser, given: set[str]) -> None:
         action="store_true",
         default=argparse.SUPPRESS,
         help="open the page in a browser",
+    )
+
+
+def _add_recording_flags(parser: argparse.ArgumentParser, given: set[str]) -> None:
+    """Add the flags of whoever follows a recording."""
+    parser.add_argument(
+        "--stall-ms",
+        action=Once,
+        given=given,
+        type=argument(parse_stall_ms),
+        metavar="MS",
+        default=argparse.SUPPRESS,
+        help="how long a step lasts before it is a stall (default 100)",
+    )
+    parser.add_argument(
+        "--no-dumps",
+        dest="dumps",
+        action="store_false",
+        default=argparse.SUPPRESS,
+        help="never ask a loop that C code holds for its stack by a signal",
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import FrameType
 
+    from dashboard.server.opening import Opened
     from dashboard.server.program import Program
     from dashboard.server.settings import Settings
 
@@ -32,6 +33,7 @@ def serve(
     sockets: list[socket.socket] | None = None,
     start_program: Callable[[Callable[[int], None]], Program] | None = None,
     lines: Sequence[str] = (),
+    opened: Opened | None = None,
 ) -> int:
     """Serve the page until somebody stops us; the program's end may be one reason."""
     sockets = sockets or listen_or_none(settings.host, settings.port, flag="--port")
@@ -52,7 +54,7 @@ def serve(
     from dashboard.app import create_app
 
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, opened),
         http="httptools",
         log_level="warning",
         access_log=False,

@@ -24,6 +24,7 @@ from dashboard.server.excerpt import lines_of
 from dashboard.server.experiment import Experiment
 from dashboard.server.folders import places_of_user, rings_in, rings_of_user
 from dashboard.server.inbox import TriggerInbox
+from dashboard.server.keeper import Keeper
 from dashboard.server.read import Follower
 from dashboard.server.seats import Seats
 from dashboard.server.session import Session
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from concurrent.futures import Future
 
+    from dashboard.server.opening import Opened
     from dashboard.server.settings import Settings
 
 logger = logging.getLogger("loopscope")
@@ -54,15 +56,15 @@ HURRY_S = 0.008
 class Dashboard:
     """Everything behind the routes."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, opened: Opened | None = None) -> None:
         self.settings = settings
+        self.opened = opened
+        """The recording that is shown, instead of what goes on now."""
         self.advice = Advice(lines_of)
-        self.session = Session(
-            origin_ns=time.monotonic_ns(), find_remedy=self.advice.find
-        )
+        self.keeper = Keeper()
+        self.session = opened.session if opened is not None else self._begin()
         self.thread_cpu = ThreadCpu()
         self._stall_log = StallLog(self.session)
-        self.session.stalls.threshold_ns = round(settings.stall_ms * 1e6)
         yours = load_files(settings.stories, OURS.ids)
         self.catalogue = Catalogue((*OURS.stories, *yours.stories))
         self._story_problems = yours.problems
@@ -95,13 +97,28 @@ class Dashboard:
         self.seats = Seats()
         self.stream = Stream(
             self.session,
-            now_ns=time.monotonic_ns,
+            now_ns=self.now_ns,
             notices=self.notices,
             demo_url=self.demo_url,
         )
 
+    def _begin(self) -> Session:
+        session = Session(
+            origin_ns=time.monotonic_ns(),
+            find_remedy=self.advice.find,
+            tape=self.keeper.tape,
+        )
+        session.stalls.threshold_ns = round(self.settings.stall_ms * 1e6)
+        self.keeper.session = session
+        return session
+
     def __repr__(self) -> str:
         return f"<Dashboard {self.session!r}, {self.stream!r}>"
+
+    def now_ns(self) -> int:
+        """Return the moment that is shown: a recording's clock stands still."""
+        past = self.session.past
+        return time.monotonic_ns() if past is None else past.to_ns
 
     def demo_url(self) -> str | None:
         """Return the demo app's address, or None if there is none."""
@@ -120,7 +137,7 @@ class Dashboard:
 
     def describe_state(self) -> dict[str, Any]:
         """Return `/api/state`."""
-        state = wire.describe_state(self.session, time.monotonic_ns())
+        state = wire.describe_state(self.session, self.now_ns())
         return state | {"notices": self.notices()}
 
     def fire(
@@ -182,13 +199,15 @@ class Dashboard:
             await asyncio.sleep(pause_s)
 
     def _read(self) -> bool:
+        if self.opened is not None:
+            return False
         self._deliver_sent()
         more = self.follower.poll()
         now_ns = time.monotonic_ns()
         self._stall_log.look(now_ns)
         if self.session.findings.is_due(now_ns):
             cpu = self.thread_cpu.measure(self.session.loops.values(), now_ns)
-            self.session.findings.look(now_ns, cpu)
+            self.session.look(now_ns, cpu)
         if not more:
             # Only then have the records of what was answered been read.
             self._inbox.deliver_over(time.monotonic_ns())

@@ -6,7 +6,6 @@ that everybody's frames come from.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import anyio.to_thread
@@ -39,7 +38,7 @@ async def trace(request: Request, from_ns: Ns = None, to_ns: Ns = None) -> Respo
     Times are the wire's: ns since the session's origin.
     """
     session = _session(request)
-    now_ns = time.monotonic_ns()
+    now_ns = request.app.state.dashboard.now_ns()
     origin_ns = session.origin_ns
     begin_ns = origin_ns + from_ns if from_ns is not None else -(2**62)
     end_ns = min(origin_ns + to_ns, now_ns) if to_ns is not None else now_ns
@@ -82,7 +81,7 @@ async def trace(request: Request, from_ns: Ns = None, to_ns: Ns = None) -> Respo
 async def requests(request: Request) -> Response:
     """Export the finished requests that are kept, oldest first."""
     session = _session(request)
-    origin_unix_ms = wire.origin_unix_ms(session, time.monotonic_ns())
+    origin_unix_ms = wire.origin_unix_ms(session, request.app.state.dashboard.now_ns())
     table = write_table(
         session.requests.finished,
         origin_ns=session.origin_ns,
@@ -95,7 +94,9 @@ async def requests(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Tell Prometheus, or another scraper of its formats, how the loops do."""
     text, content_type = expose(
-        _session(request), time.monotonic_ns(), request.headers.get("accept", "")
+        _session(request),
+        request.app.state.dashboard.now_ns(),
+        request.headers.get("accept", ""),
     )
     return Response(text, headers={"Content-Type": content_type})
 

@@ -81,7 +81,7 @@ class TriggerInbox:
         """Tell what was sent."""
         while self._sent:
             sent = self._sent.popleft()
-            request = self._session.requests.sent(
+            request = self._session.send(
                 sent.span_id,
                 sent.t_ns,
                 method=sent.method,
@@ -99,5 +99,5 @@ class TriggerInbox:
             self._batches.answered(self._batch_of.pop(span), status, sentence)
         while self._over and self._over[0][0] < now_ns - ANSWER_PATIENCE_NS:
             t, span, status = self._over.popleft()
-            self._session.requests.settle_outside(span, t, status)
+            self._session.settle(span, t, status)
         self._batches.settle()

@@ -103,8 +103,10 @@ class Change:
 class Journal:
     """The rows, lanes and strings of a session."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep_ns: int = KEEP_NS, keep_rows: int = KEEP_ROWS) -> None:
         self.thinned = 0
+        self.keep_ns = keep_ns
+        self._keep_rows = keep_rows
         self._strings: dict[str, int] = {"": 0}
         self._lanes: dict[int, Lane] = {}
         self._deadlines: dict[int, int] = {}
@@ -221,9 +223,9 @@ class Journal:
         if rows:
             self._kept.append(rows)
             self._kept_rows += len(rows)
-        oldest = now_ns - KEEP_NS
+        oldest = now_ns - self.keep_ns
         while self._kept and (
-            self._kept[0][-1].t < oldest or self._kept_rows > KEEP_ROWS
+            self._kept[0][-1].t < oldest or self._kept_rows > self._keep_rows
         ):
             for row in self._kept.popleft():
                 self._kept_rows -= 1

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dashboard.server.journal import Journal
     from dashboard.server.splits import Request, Requests
     from dashboard.server.stalls import Stalls
+    from dashboard.server.tape import Write
 
 STEP_FIRST, STEP_LAST = int(Kind.STEP_WAITING), int(Kind.STEP_CANCELLED)
 CALL, POLL = int(Kind.CALL), int(Kind.POLL)
@@ -66,6 +67,8 @@ class LoopModel:
         self.journal = journal
         self.requests = requests
         self.stalls = stalls
+        self.tape: Write | None = None
+        """Takes down what comes from elsewhere than the ring."""
         self.names = Names()
         self.lane = LoopLane(number, journal=journal, names=self.names)
         self.tasks = Tasks(number, journal=journal, requests=requests, names=self.names)
@@ -131,6 +134,11 @@ class LoopModel:
         """Begin the loop's own lane."""
         self.lane.open(label, t)
         self.end_ns = t
+
+    @property
+    def unplayed(self) -> int:
+        """How many records wait for the step in which they happened."""
+        return len(self._pending)
 
     # --------------------------------------------------------- order of records
 

@@ -96,6 +96,11 @@ class Program:
     def __repr__(self) -> str:
         return f"<Program {self._process.args!r}, pid {self._process.pid}>"
 
+    @property
+    def code(self) -> int:
+        """Its exit code, or minus the signal that killed it; 0 while it runs."""
+        return self._process.returncode or 0
+
     def signal(self, number: int) -> None:
         """Ask all of it to end, as the terminal would."""
         self._is_stopping = True

@@ -163,7 +163,7 @@ class Follower:
         )
         loop.model.names.strings = reader.strings
         if reader.begin_at_oldest():
-            loop.model.lose()
+            loop.lose()
         vigil = Vigil(
             reader,
             loop,
@@ -203,14 +203,14 @@ class Follower:
         if cells[Cell.DROPPED] > followed.dropped:
             # The recorder itself left some out.
             followed.dropped = cells[Cell.DROPPED]
-            loop.model.lose()
+            loop.lose()
         missed = reader.missed
         more = True
         while self._now_ns() - now_ns < ROUND_NS:
             data = reader.read(now_ns)
             if reader.missed != missed:
                 missed = reader.missed
-                loop.model.lose()
+                loop.lose()
                 continue
             if not data:
                 more = False
@@ -218,7 +218,7 @@ class Follower:
             # Strings after records: a record's strings were there before it.
             reader.read_strings(reader.read_cells()[Cell.STRINGS])
             self._before_feed()
-            loop.model.feed(data)
+            loop.feed(data)
         loop.missed = reader.missed + cells[Cell.DROPPED]
         reader.read_strings(cells[Cell.STRINGS])
         if not more:

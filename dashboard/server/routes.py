@@ -26,6 +26,7 @@ from dashboard.errors import (
     UnknownScenario,
 )
 from dashboard.server import sources, triggers
+from dashboard.server.bundle import describe_function
 from dashboard.server.orders import read_order
 from dashboard.server.seats import SeatedStream
 
@@ -85,6 +86,7 @@ async def page(request: Request) -> Any:
             "version": __version__,
             "demo_url": _dashboard(request).demo_url(),
             "modules": MODULES,
+            "recording": _dashboard(request).session.past,
         },
     )
 
@@ -120,9 +122,13 @@ async def source(request: Request, place: str) -> dict[str, Any] | Response:
     if found is None:
         raise HTTPException(404, f"no recording has named {shortened(place)}.")
     line, identity = found
-    excerpt = await anyio.to_thread.run_sync(
-        lambda: sources.read_function(line, began_unix_ns=identity.began_unix_ns)
-    )
+    opened = _dashboard(request).opened
+    if opened is not None and opened.sources is not None:
+        excerpt = describe_function(opened.sources, line)
+    else:
+        excerpt = await anyio.to_thread.run_sync(
+            lambda: sources.read_function(line, began_unix_ns=identity.began_unix_ns)
+        )
     # Not an error: a builtin's code, or that of an app on another disk.
     return Response(status_code=204) if excerpt is None else excerpt
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dashboard.server import tape as told
 from dashboard.server.names import Place
 from dashboard.server.stall import Line, Sample
 
@@ -44,6 +45,8 @@ class Samples:
     def dumped(self, t: int, place: Place, stack: tuple[Line, ...]) -> None:
         """The stack of the step in progress was written by its thread, on demand."""
         loop = self._loop
+        if loop.tape is not None:
+            loop.tape(_describe_stack(loop.number, t, place, stack))
         if loop.running_owner:
             self._see(loop.running_since, Sample(t, place, stack, is_dump=True))
 
@@ -52,3 +55,19 @@ class Samples:
         loop.stalls.sample(loop, step_ns, sample)
         if loop.running_owner and sample.t > loop.running_since:
             loop.relabel(f"{sample.place.function}\t{sample.place}")
+
+
+def _describe_stack(
+    loop: int, t: int, place: Place, stack: tuple[Line, ...]
+) -> told.Stack:
+    return told.Stack(
+        loop,
+        t,
+        place.file,
+        place.line,
+        place.function,
+        tuple(line.place.file for line in stack),
+        tuple(line.place.line for line in stack),
+        tuple(line.place.function for line in stack),
+        tuple(int(line.is_users) for line in stack),
+    )

@@ -9,22 +9,29 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dashboard.records import Cell, RingState
+from dashboard.server import tape as told
 from dashboard.server.findings import Findings
 from dashboard.server.incidents import Incidents
 from dashboard.server.journal import Journal, State
 from dashboard.server.loop_model import LoopModel
+from dashboard.server.remedies import NOT_YET, Remedy
 from dashboard.server.splits import Requests
 from dashboard.server.stalls import Stalls
 from dashboard.server.waits import whole
 from dashboard.server.workers import Tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from dashboard.ring import Identity
     from dashboard.server.findings import FindRemedy
+    from dashboard.server.journal import Change
     from dashboard.server.names import Place
+    from dashboard.server.splits import Request
+    from dashboard.server.stall import Line
 
 SECOND_NS = 1_000_000_000
 #: What a record costs, and what the look at an awaited thing costs beside its record:
@@ -33,6 +40,8 @@ SECOND_NS = 1_000_000_000
 WORTH = {"asyncio": (1.0, 10.0), "uvloop": (3.1, 6.0)}
 #: Loops that ended and are still listed.
 KEEP_ENDED = 8
+#: What a tape says where nothing is known.
+NOTHING = Remedy("", "", "", "", 0)
 
 
 @dataclass(slots=True)
@@ -64,6 +73,35 @@ class ObservedLoop:
     """Why none can be sent, in words."""
     window: deque[tuple[int, int, float]] = field(default_factory=deque)
     """(time, idle ns so far, work so far) of the last second, per tick."""
+    tape: told.Write | None = None
+    """Takes down what the model is told."""
+    strings_taped: int = 1
+
+    def feed(self, data: bytes) -> None:
+        """Tell the model of new records."""
+        if self.tape is not None:
+            self.tape_strings()
+            self.tape(told.Records(self.id, data))
+        self.model.feed(data)
+
+    def lose(self) -> None:
+        """Tell the model that records were lost."""
+        if self.tape is not None:
+            self.tape(told.Lost(self.id))
+        self.model.lose()
+
+    def arrived(self, t: int, count: int) -> None:
+        """Tell that so many requests lay in the kernel's queues at `t`."""
+        if self.tape is not None:
+            self.tape(told.Arrived(self.id, t, count))
+        self.model.stalls.arrived(self.model, t, count)
+
+    def tape_strings(self) -> None:
+        """Take down the strings that are new."""
+        strings = self.model.names.strings
+        if self.tape is not None and len(strings) > self.strings_taped:
+            self.tape(told.Strings(self.id, tuple(strings[self.strings_taped :])))
+            self.strings_taped = len(strings)
 
     def is_kin_of(self, other: ObservedLoop) -> bool:
         """Say whether both are of one program: workers, or it and its restart."""
@@ -109,22 +147,45 @@ class ObservedLoop:
         return "idle" if self.model.polling else "running"
 
 
+class Past(NamedTuple):
+    """Which recording a session was made from."""
+
+    name: str
+    origin_unix_ns: int
+    from_ns: int
+    to_ns: int
+
+
 class Session:
     """What a dashboard process has learnt since it began."""
 
     def __init__(
-        self, *, origin_ns: int, find_remedy: FindRemedy | None = None
+        self,
+        *,
+        origin_ns: int,
+        find_remedy: FindRemedy | None = None,
+        journal: Journal | None = None,
+        tape: told.Write | None = None,
     ) -> None:
         self.origin_ns = origin_ns
-        self.journal = Journal()
+        self.tape = tape
+        """Takes down all that is told, so that it can be told again."""
+        self.past: Past | None = None
+        """It is a recording: nothing more will happen, and all of it is shown."""
+        self.journal = journal or Journal()
         self.requests = Requests(self.journal)
         self.stalls = Stalls(self.requests)
         self.incidents = Incidents()
         self.loops: dict[int, ObservedLoop] = {}
-        self.findings = Findings(self, find_remedy or (lambda _place, _stack: None))
+        self._ask = find_remedy or (lambda _place, _stack: None)
+        self.findings = Findings(self, self._find_remedy)
+        self.advised: dict[tuple[str, int], told.Advised] = {}
+        """What was said to write instead, by file and line; for a tape."""
         self.notices: list[str] = []
         """Sentences about rings that cannot be read."""
         self._next_loop = 1
+        self._seen: dict[int, told.Seen] = {}
+        self._threshold_ns = 0
 
     def __repr__(self) -> str:
         return f"<Session {len(self.loops)} loops, {self.requests!r}>"
@@ -148,7 +209,10 @@ class Session:
             stalls=self.stalls,
             incidents=self.incidents,
         )
-        loop = ObservedLoop(number, identity, model, parent)
+        loop = ObservedLoop(number, identity, model, parent, tape=self.tape)
+        model.tape = self.tape
+        if self.tape is not None:
+            self.tape(describe_loop(loop))
         loop.worker, loop.replaces = self._place_of(loop)
         label = f"{identity.title or 'the loop'} · {identity.pid}"
         model.open_lane(label, identity.began_ns)
@@ -169,6 +233,8 @@ class Session:
         did, it goes its way again. To be told before the records written then.
         """
         stood_ns, loop.frozen_since_ns = loop.frozen_since_ns, since_ns
+        if self.tape is not None and stood_ns != since_ns:
+            self.tape(told.Still(loop.id, until_ns, since_ns))
         if loop.ended:
             return
         if since_ns and not stood_ns:
@@ -182,6 +248,9 @@ class Session:
         """Take in what a ring's header said at `now_ns`, after its records."""
         if loop.ended:
             return
+        if self.tape is not None:
+            loop.tape_strings()
+            self.tape(told.Tick(loop.id, now_ns, int(alive), tuple(cells.values())))
         loop.cost_ps = cells[Cell.COST_PS]
         loop.threads = (cells[Cell.LOOP_THREAD], cells[Cell.WATCHDOG_THREAD])
         strings = loop.model.names.strings
@@ -212,6 +281,66 @@ class Session:
         for number in ended[:-KEEP_ENDED]:
             del self.loops[number]
             self.stalls.lengths.pop(number, None)
+
+    def send(
+        self, span: int, t: int, *, method: str, path: str, scenario: str, loop: int
+    ) -> Request:
+        """A request of ours is on its way to a loop."""
+        if self.tape is not None:
+            self.tape(told.Sent(loop, span, t, method, path, scenario))
+        return self.requests.sent(
+            span, t, method=method, path=path, scenario=scenario, loop=loop
+        )
+
+    def settle(self, span: int, t: int, status: int) -> None:
+        """It has been answered, or has failed, some time ago."""
+        if self.tape is not None:
+            self.tape(told.Settled(span, t, status))
+        self.requests.settle_outside(span, t, status)
+
+    def look(self, now_ns: int, cpu: Mapping[int, float]) -> None:
+        """Ask the rules; `cpu` as `Findings.look` has it."""
+        self.findings.look(now_ns, cpu)
+        if self.tape is not None:
+            # Behind the advice that it was given.
+            self.tape(told.Look(now_ns, tuple(cpu), tuple(cpu.values())))
+
+    def _find_remedy(self, place: Place, stack: Sequence[Line]) -> Remedy | None:
+        remedy = self._ask(place, stack)
+        if self.tape is not None and remedy is not NOT_YET:
+            key = (place.file, place.line)
+            kind, before, after, note, line = remedy or NOTHING
+            advised = told.Advised(*key, kind, before, after, note, line)
+            if self.advised.get(key) != advised:
+                self.advised[key] = advised
+                self.tape(advised)
+        return remedy
+
+    def turn_page(self, now_ns: int) -> Change:
+        """Return what is new for a frame, and begin the next."""
+        if self.tape is not None:
+            self.tape_seen()
+            self.tape(told.Frame(now_ns))
+        return self.journal.take(now_ns)
+
+    def tape_seen(self) -> None:
+        """Take down what has changed of what nobody tells."""
+        if self.tape is None:
+            return
+        if self._threshold_ns != self.stalls.threshold_ns:
+            self._threshold_ns = self.stalls.threshold_ns
+            self.tape(told.Threshold(self._threshold_ns))
+        for loop in self.loops.values():
+            seen = told.Seen(
+                loop.id,
+                loop.missed,
+                int(loop.is_held),
+                loop.dumps_sent,
+                loop.dump_refusal,
+            )
+            if self._seen.get(loop.id) != seen:
+                self._seen[loop.id] = seen
+                self.tape(seen)
 
     def newest_loop(self) -> int:
         """The id of the living loop that began last, or 0."""
@@ -295,3 +424,20 @@ class Session:
             for loop in self.loops.values()
             for task in loop.model.tasks.by_no.values()
         ]
+
+
+def describe_loop(loop: ObservedLoop) -> told.Loop:
+    """Return who a loop is, for a tape."""
+    identity = loop.identity
+    return told.Loop(
+        loop.id,
+        loop.parent,
+        identity.pid,
+        identity.loop_no,
+        identity.began_ns,
+        identity.began_unix_ns,
+        identity.pid_began,
+        identity.kind,
+        identity.python,
+        identity.title,
+    )

@@ -32,36 +32,48 @@ def read_function(place: Place, *, began_unix_ns: int) -> dict[str, Any] | None:
         return None
     lines, changed_ns = source
     path = PurePath(place.file)
-    first, last = _lines_of_function(lines, place.line)
-    if last - first >= MAX_LINES:
-        # Its head says whose code it is only when it is in sight anyway.
-        first = max(first, place.line - MAX_LINES // 2)
-        last = min(last, first + MAX_LINES - 1)
-    code = lines[first - 1 : min(last, len(lines))]
+    first, code = cut_function(Functions(lines), place.line)
     return {
         "file": f"{path.parent.name}/{path.name}",
         "line": first,
         "function": place.function,
-        "code": _without_indent(code),
+        "code": code,
         "changed": changed_ns > began_unix_ns,
     }
 
 
-def _lines_of_function(lines: list[str], line: int) -> tuple[int, int]:
-    """Return the first and last line of the innermost function around a line."""
-    found = (max(1, line - AROUND_LINES), line + AROUND_LINES)
-    tree = parse(lines)
-    if tree is None:
-        return found
-    best = None
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-        last = node.end_lineno or node.lineno
-        if first <= line <= last and (best is None or first >= best[0]):
-            best = (first, last)
-    return best or found
+def cut_function(functions: Functions, line: int) -> tuple[int, str]:
+    """Return the code of the function around a line, and the number of its first."""
+    first, last = functions.around(line)
+    if last - first >= MAX_LINES:
+        # Its head says whose code it is only when it is in sight anyway.
+        first = max(first, line - MAX_LINES // 2)
+        last = min(last, first + MAX_LINES - 1)
+    lines = functions.lines
+    return first, _without_indent(lines[first - 1 : min(last, len(lines))])
+
+
+class Functions:
+    """Where the functions of a file begin and end."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+        self._all: list[tuple[int, int]] = []
+        tree = parse(lines)
+        for node in ast.walk(tree) if tree is not None else ():
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                heads = [node.lineno, *(each.lineno for each in node.decorator_list)]
+                self._all.append((min(heads), node.end_lineno or node.lineno))
+
+    def __repr__(self) -> str:
+        return f"<Functions, {len(self._all)} in {len(self.lines)} lines>"
+
+    def around(self, line: int) -> tuple[int, int]:
+        """Return the first and last line of the innermost function around a line."""
+        holding = [each for each in self._all if each[0] <= line <= each[1]]
+        if not holding:
+            return max(1, line - AROUND_LINES), line + AROUND_LINES
+        return max(holding, key=lambda each: each[0])
 
 
 def _without_indent(lines: list[str]) -> str:

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from dashboard.demo.scenario import shortened
 from dashboard.errors import BadParameter
+from dashboard.server.bundle import describe_excerpt
 from dashboard.server.excerpt import read_excerpt
 from dashboard.server.orders import read_order
 from dashboard.server.stalls import MAX_STALL_NS, MIN_STALL_NS
@@ -42,9 +43,13 @@ async def stall(request: Request, number: int) -> dict[str, Any]:
     source = None
     if culprit is not None and loop is not None:
         began_ns = loop.identity.began_unix_ns
-        source = await anyio.to_thread.run_sync(
-            lambda: read_excerpt(culprit, began_unix_ns=began_ns)
-        )
+        opened = request.app.state.dashboard.opened
+        if opened is not None and opened.sources is not None:
+            source = describe_excerpt(opened.sources, culprit)
+        else:
+            source = await anyio.to_thread.run_sync(
+                lambda: read_excerpt(culprit, began_unix_ns=began_ns)
+            )
     return told | {"source": source}
 
 

@@ -79,7 +79,7 @@ class Stream:
         """Make a frame of what changed, and queue it for everyone."""
         now_ns = self._now_ns()
         self.seq += 1
-        change = self._session.journal.take(now_ns)
+        change = self._session.turn_page(now_ns)
         frame = wire.describe_frame(
             self._session, now_ns, self.seq, self._notices(), change
         )

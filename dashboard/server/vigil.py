@@ -120,4 +120,4 @@ class Vigil:
         self._next_door_ns = now_ns + int(took_ns / DOOR_SHARE)
         # What went out since the last time is in the count: known, or counted twice.
         self._tell_sent()
-        model.stalls.arrived(model, now_ns, arrived)
+        self._loop.arrived(now_ns, arrived)

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dashboard import __version__
-from dashboard.server.journal import KEEP_NS, LaneKind, State
+from dashboard.server.journal import LaneKind, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dashboard.server.batches import Batch
     from dashboard.server.incidents import Incident
     from dashboard.server.journal import Change, Lane, Row
-    from dashboard.server.session import Session
+    from dashboard.server.session import Past, Session
     from dashboard.server.splits import Request
     from dashboard.server.stall import Stall
 
@@ -29,6 +29,7 @@ FRAME_HZ = 30
 #: What `/api/state` and a snapshot show of what is finished.
 RECENT_REQUESTS = 200
 RECENT_STALLS = 50
+RECENT_INCIDENTS = 200
 
 
 def encode(value: object) -> str:
@@ -65,7 +66,9 @@ def describe_snapshot(
     """Return a frame that holds everything a new viewer needs."""
     origin = session.origin_ns
     change = session.journal.snapshot()
-    told = session.requests.told()[-RECENT_REQUESTS:]
+    told, stalls = session.requests.told(), list(session.stalls.kept)
+    if session.past is None:
+        told, stalls = told[-RECENT_REQUESTS:], stalls[-RECENT_STALLS:]
     return {
         **_head(session, now_ns, seq, notices),
         "strings": change.strings,
@@ -73,7 +76,7 @@ def describe_snapshot(
         "rows": _columns(change.rows, origin),
         "deadlines": [[lane, t - origin] for lane, t in change.deadlines.items()],
         "requests": _requests(told, origin),
-        "stalls": _stalls(list(session.stalls.kept)[-RECENT_STALLS:], origin),
+        "stalls": _stalls(stalls, origin),
         "incidents": _incidents(session.incidents.told(), origin),
         "diagnosis": _diagnosis(session, now_ns),
     }
@@ -98,9 +101,10 @@ def describe_hello(
         "states": [state.name.lower() for state in State],
         "lane_kinds": [kind.name.lower() for kind in LaneKind],
         "stall_threshold_ns": session.stalls.threshold_ns,
-        "keep_ns": KEEP_NS,
+        "keep_ns": session.journal.keep_ns,
         "frame_hz": FRAME_HZ,
         "demo": {"url": demo_url} if demo_url else None,
+        "recording": _past(session.past, session.origin_ns),
         "resumed": snapshot is None,
         "skipped": skipped,
         "snapshot": snapshot,
@@ -109,6 +113,8 @@ def describe_hello(
 
 def origin_unix_ms(session: Session, now_ns: int) -> int:
     """Return the wall clock at the session's origin, by what both clocks say now."""
+    if session.past is not None:
+        return session.past.origin_unix_ns // 1_000_000
     return (time.time_ns() - (now_ns - session.origin_ns)) // 1_000_000
 
 
@@ -126,7 +132,9 @@ def describe_state(session: Session, now_ns: int) -> dict[str, Any]:
         "tasks": session.describe_tasks(),
         "requests": _requests(requests, origin, now_ns),
         "stalls": _stalls(list(session.stalls.kept)[-RECENT_STALLS:], origin),
-        "incidents": _incidents(session.incidents.kept, origin),
+        "incidents": _incidents(
+            list(session.incidents.kept)[-RECENT_INCIDENTS:], origin
+        ),
         "findings": session.findings.describe(now_ns),
         "verdict": session.findings.verdict(now_ns),
         "checks": session.findings.describe_checks(),
@@ -168,6 +176,14 @@ def read_detail(body: bytes) -> str:
     except (ValueError, RecursionError, TypeError, KeyError):
         return ""
     return detail[:500] if isinstance(detail, str) else ""
+
+
+def _past(past: Past | None, origin_ns: int) -> dict[str, Any] | None:
+    return past and {
+        "name": past.name,
+        "from_ns": past.from_ns - origin_ns,
+        "to_ns": past.to_ns - origin_ns,
+    }
 
 
 def _head(

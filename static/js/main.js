@@ -75,6 +75,7 @@ const theme = new Theme(root, restyle, signal);
 const pageState = new PageState(root);
 /** @type {"connecting" | "live" | "lost"} */
 let line = "connecting";
+let shownRun = "";
 let failure = "";
 let refusal = "";
 
@@ -89,8 +90,13 @@ const stream = new Stream(
         if (history.hello) choice.restart();
       }
       history.begin(hello);
+      clock.isStill = Boolean(hello.recording);
       clock.tell(hello.t_ns, performance.now());
+      const recording = hello.run !== shownRun && hello.recording;
+      shownRun = hello.run;
       link.begin(hello.run);
+      // A recording has no now to look at: all of it is in sight first.
+      if (recording && viewport.isLive) viewport.fit(recording.from_ns, recording.to_ns, hello.t_ns);
       setLine("live");
       frames.invalidate();
     },
@@ -163,6 +169,7 @@ function draw(nowMs, isChanged) {
     quietMs: stream.quietMs(nowMs),
     loops: history.loops,
     hasDemo: Boolean(history.hello?.demo),
+    isRecording: Boolean(history.hello?.recording),
     notices: history.notices,
   });
   const latestNs = clock.nowNs(nowMs);

@@ -195,6 +195,7 @@ export function isRequestKind(kind) {
  * @property {number} keep_ns
  * @property {number} frame_hz
  * @property {{url: string} | null} demo
+ * @property {{name: string, from_ns: number, to_ns: number} | null} [recording] what is shown, where it is a file
  * @property {boolean} resumed
  * @property {number} [skipped] frames that this viewer was too slow for, before this snapshot
  * @property {Frame | null} snapshot

@@ -260,10 +260,9 @@ def test_old_rows_are_forgotten():
     assert len(journal.snapshot().lanes) == most - 1
 
 
-def test_too_many_rows(monkeypatch):
+def test_too_many_rows():
     """However fast they come, no more than so many rows are kept."""
-    monkeypatch.setattr(module, "KEEP_ROWS", 1_000)
-    journal = Journal()
+    journal = Journal(keep_rows=1_000)
     number = lane(journal)
     for t in range(5_000):
         journal.row(number, t, STATES[t % 2])

@@ -76,7 +76,7 @@ export class Bar {
     const { viewport, history } = this.#stage;
     const { requests } = history.counts;
     if (viewport.isLive || this.#heldRequests > requests) this.#heldRequests = requests;
-    const since = requests - this.#heldRequests;
+    const since = this.#stage.history.hello?.recording ? 0 : requests - this.#heldRequests;
     this.#parts.since.hidden = since === 0;
     if (since) setText(this.#parts.since, `${countOf(since, "request")} since · back to now`);
   }

@@ -16,6 +16,7 @@ export const BEHIND_MS = 800;
  * @property {string} [refusal] why the dashboard lets us not watch, in its words
  * @property {number} quietMs since the last frame
  * @property {readonly import("../wire.js").LoopNow[]} loops
+ * @property {boolean} [isRecording] is it a file, with nothing live in it?
  * @property {boolean} hasDemo is there a demo app that one can press buttons for?
  * @property {readonly string[]} notices
  *
@@ -27,7 +28,7 @@ export const BEHIND_MS = 800;
  * @param {Facts} facts
  * @returns {{word: Word, observed: Observed, title: string, words: string}}
  */
-export function pageStateOf({ line, isLive, refusal = "", quietMs, loops, hasDemo, notices }) {
+export function pageStateOf({ line, isLive, refusal = "", quietMs, loops, hasDemo, isRecording = false, notices }) {
   const living = loops.filter(({ state }) => state !== "ended");
   const told = (word, observed, title = "", words = "") => ({ word, observed, title, words });
   if (line !== "live" && refusal) {
@@ -46,9 +47,9 @@ export function pageStateOf({ line, isLive, refusal = "", quietMs, loops, hasDem
   if (quietMs >= BEHIND_MS && isLive) {
     return told("behind", observed, "Behind", `The last news is ${formatDuration(quietMs * 1e6)} old.`);
   }
-  const word = isLive ? "live" : "paused";
+  const word = isLive && !isRecording ? "live" : "paused";
   // Held, one looks at what was; how things are now would stand in the way.
-  if (!isLive) return told(word, observed);
+  if (word === "paused") return told(word, observed);
   switch (observed) {
     case "starting":
       return told(word, observed, "The demo app is starting", "Its loop shows here in a moment.");

@@ -7,6 +7,7 @@ import { openInPerfetto } from "../perfetto.js";
 import { make, part, setText } from "./parts.js";
 
 const TRACE = "/api/export/trace.json";
+const RECORDING = "/api/recording";
 
 export class SaveView {
   #root;
@@ -42,14 +43,16 @@ export class SaveView {
     const { area } = this.#viewport;
     const stretch = area ? `the marked ${formatDuration(area.endNs - area.startNs)}` : "all that is kept";
     for (const element of this.#root.querySelectorAll("[data-stretch]")) setText(element, stretch);
-    part(this.#root, "save-trace").setAttribute("href", this.#traceUrl());
+    part(this.#root, "save-trace").setAttribute("href", this.#stretchOf(TRACE));
+    // A recording cannot be recorded: it is a file already.
+    this.#root.querySelector("[data-part=save-recording]")?.setAttribute("href", this.#stretchOf(RECORDING));
     this.#tell("");
     this.#dialog.showModal();
   }
 
-  #traceUrl() {
+  #stretchOf(address) {
     const { area } = this.#viewport;
-    return area ? `${TRACE}?from_ns=${Math.round(area.startNs)}&to_ns=${Math.round(area.endNs)}` : TRACE;
+    return area ? `${address}?from_ns=${Math.round(area.startNs)}&to_ns=${Math.round(area.endNs)}` : address;
   }
 
   /** @param {() => Promise<void> | void} act */
@@ -78,7 +81,7 @@ export class SaveView {
 
   async #openPerfetto() {
     const fetchTrace = async () => {
-      const answer = await fetch(this.#traceUrl(), { signal: this.#signal });
+      const answer = await fetch(this.#stretchOf(TRACE), { signal: this.#signal });
       if (!answer.ok) throw new Error(`The dashboard gave no trace (${answer.status}).`);
       return answer.arrayBuffer();
     };

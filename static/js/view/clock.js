@@ -15,6 +15,8 @@ export class LiveClock {
   #offsetNs = NaN;
   #toldNs = 0;
   #shownNs = 0;
+  /** A recording's time stands still. */
+  isStill = false;
 
   /**
    * @param {number} tNs the frame's time
@@ -37,6 +39,7 @@ export class LiveClock {
 
   /** @param {number} nowMs */
   nowNs(nowMs) {
+    if (this.isStill) return this.#toldNs;
     if (Number.isNaN(this.#offsetNs)) return this.#shownNs;
     const carriedNs = this.#offsetNs + nowMs * NS_PER_MS;
     this.#shownNs = Math.max(this.#shownNs, Math.min(carriedNs, this.#toldNs + MAX_AHEAD_NS));

@@ -1,0 +1,156 @@
+"""Run a command and write what all its loops do into a file, without a page."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dashboard
+from dashboard.errors import RecordingError, SettingsError
+from dashboard.recorder import started
+from dashboard.server.advice import Advice
+from dashboard.server.excerpt import lines_of
+from dashboard.server.folders import make_session_folder, rings_in
+from dashboard.server.keeper import FileTape, head_of
+from dashboard.server.program import Program
+from dashboard.server.read import Follower
+from dashboard.server.session import Session
+from dashboard.server.thread_cpu import ThreadCpu
+from dashboard.server.wire import FRAME_HZ
+
+if TYPE_CHECKING:
+    import argparse
+    from typing import BinaryIO
+
+    from dashboard.server.settings import Settings
+
+FRAME_S = 1 / FRAME_HZ
+#: What is told of a process after its end is read within so many more rounds.
+LAST_ROUNDS = 12
+
+
+def record(settings: Settings, options: argparse.Namespace, command: list[str]) -> int:
+    """Run the command to its end, or until Ctrl-C; return its exit code.
+
+    Raises:
+        RecordingError: the file cannot be written.
+        SettingsError: there is no such command.
+    """
+    if not command:
+        raise SettingsError(
+            "say behind -- what to run, as in "
+            "loopscope record -o shop.loopscope -- uvicorn main:app"
+        )
+    path = Path(options.output)
+    try:
+        # It says what the program did: nobody else's business.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        file = os.fdopen(os.open(path, flags, 0o600), "wb")
+    except OSError as error:
+        raise RecordingError(
+            f"{str(path)!r} cannot be written ({error.strerror}); "
+            "name another file with -o"
+        ) from None
+    with file, make_session_folder() as folder:
+        taker = _Taker(settings, file, Path(folder))
+        try:
+            code = _run(command, Path(folder), taker)
+        finally:
+            taker.close()
+    size_kb = path.stat().st_size / 1024
+    if not taker.session.loops:
+        print("loopscope: it ran no event loop; nothing is recorded", file=sys.stderr)
+    print(f"recorded     {path}  ({size_kb:,.0f} KB; loopscope open {path})")
+    return code
+
+
+def _run(command: list[str], folder: Path, taker: _Taker) -> int:
+    codes: list[int] = []
+    ended = threading.Event()
+
+    def on_end(code: int) -> None:
+        codes.append(code)
+        ended.set()
+
+    home = str(Path(dashboard.__file__).parent.parent)
+    paths = [os.path.dirname(started.__file__), os.environ.get("PYTHONPATH", "")]
+    environ = {
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "LOOPSCOPE_HOME": home,
+    }
+    try:
+        program = Program(command, environ=environ, ring_dir=folder, on_end=on_end)
+    except OSError as error:
+        raise SettingsError(
+            f"{command[0]!r} cannot be run ({error.strerror}); "
+            "say behind -- what you would type"
+        ) from None
+
+    def leave(number: int, frame: object) -> None:
+        if ended.is_set():
+            program.kill()
+        else:
+            program.signal(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
+    try:
+        while not (ended.is_set() or program.wait(0)):
+            taker.turn()
+            time.sleep(FRAME_S)
+    finally:
+        program.stop()
+    code = codes[0] if codes else program.code
+    return 128 - code if code < 0 else code
+
+
+class _Taker:
+    """Follow every ring of a folder into a file."""
+
+    def __init__(self, settings: Settings, file: BinaryIO, folder: Path) -> None:
+        self._advice = Advice(lines_of)
+        self.session = Session(
+            origin_ns=time.monotonic_ns(), find_remedy=self._advice.find
+        )
+        self.session.stalls.threshold_ns = round(settings.stall_ms * 1e6)
+        self._tape = FileTape(file, head_of(self.session))
+        self.session.tape = self._tape.tape
+        self._cpu = ThreadCpu()
+        self._follower = Follower(
+            rings_in(folder),
+            self.session,
+            show_ended=True,
+            allow_dumps=settings.dumps,
+        )
+
+    def turn(self) -> None:
+        """Read what there is, and take it down."""
+        while self._follower.poll():
+            pass
+        now_ns = time.monotonic_ns()
+        session = self.session
+        if session.findings.is_due(now_ns):
+            cpu = self._cpu.measure(session.loops.values(), now_ns)
+            session.look(now_ns, cpu)
+        self._turn_page(now_ns)
+
+    def _turn_page(self, now_ns: int) -> None:
+        session = self.session
+        session.turn_page(now_ns)
+        session.requests.begin_frame()
+        session.stalls.take()
+        session.incidents.take()
+
+    def close(self) -> None:
+        """Take down the end."""
+        for _ in range(LAST_ROUNDS):
+            self.turn()
+            time.sleep(FRAME_S)
+        self._tape.flush()
+        self._follower.close()
+        self._advice.close()

@@ -1,0 +1,1 @@
+"""A folder that Python looks into first when `loopscope record` starts a program."""

@@ -1,0 +1,189 @@
+"""Take down what a session is told: into a file as it goes, or into memory for later.
+
+Bounded in both. What is kept begins anywhere, so at the beginning of each chunk stands
+who lives then: a recording may begin there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from dashboard.server import recording, tape
+from dashboard.server.bundle import Bundle
+from dashboard.server.columns import span_of
+from dashboard.server.introduction import call_roll, introduce, is_told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dashboard.server.introduction import Living
+    from dashboard.server.session import Session
+    from dashboard.server.tape import Entry
+
+#: A chunk is closed after this long, or with so many bytes of records.
+CHUNK_NS = 2_000_000_000
+CHUNK_BYTES = 1 << 20
+#: What is kept in memory, as it came: two million records.
+KEEP_BYTES = 64 << 20
+#: An entry that is no records takes about this much.
+ENTRY_BYTES = 400
+
+
+@dataclass(slots=True)
+class Kept:
+    """A chunk in memory."""
+
+    roll: dict[int, list[Living]]
+    """By loop, who lived at its beginning."""
+    entries: list[Entry] = field(default_factory=list)
+    first_ns: int = 0
+    last_ns: int = 0
+    size: int = 0
+    records: int = 0
+
+    def add(self, entry: Entry) -> None:
+        """Take down one more."""
+        self.entries.append(entry)
+        self.size += ENTRY_BYTES
+        if isinstance(entry, tape.Records):
+            self.size += len(entry.data)
+            self.records += len(entry.data)
+        elif isinstance(entry, tape.Tick | tape.Frame):
+            self.first_ns = self.first_ns or entry.t
+            self.last_ns = entry.t
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next one begins."""
+        return self.records >= CHUNK_BYTES or self.last_ns - self.first_ns >= CHUNK_NS
+
+
+class Keeper:
+    """The last minutes of a session, in memory."""
+
+    def __init__(self, *, keep_bytes: int = KEEP_BYTES) -> None:
+        self.session: Session | None = None
+        self._keep_bytes = keep_bytes
+        self._chunks: deque[Kept] = deque([Kept({})])
+        self._bytes = 0
+        self._is_whole = True
+        """Nothing has been forgotten yet."""
+
+    def __repr__(self) -> str:
+        return f"<Keeper of {len(self._chunks)} chunks, {self._bytes >> 20} MB>"
+
+    @property
+    def first_ns(self) -> int:
+        """From when on something is kept."""
+        return self._chunks[0].first_ns
+
+    def tape(self, entry: Entry) -> None:
+        """Take down what a session is told. To be called in its thread."""
+        chunk = self._chunks[-1]
+        if chunk.is_full:
+            self._bytes += chunk.size
+            chunk = Kept(call_roll(self.session))
+            self._chunks.append(chunk)
+            while self._bytes > self._keep_bytes and len(self._chunks) > 2:
+                self._bytes -= self._chunks.popleft().size
+                self._is_whole = False
+        chunk.add(entry)
+
+    def cut(self, from_ns: int, to_ns: int) -> list[list[Entry]]:
+        """Return what is kept of a stretch, chunk by chunk, to be written.
+
+        It begins with the chunk in which the stretch does, and ends with one.
+        """
+        session = self.session
+        assert session is not None  # who tapes is told of its session first
+        session.tape_seen()
+        chosen = [
+            chunk
+            for chunk in self._chunks
+            if chunk.last_ns >= from_ns and chunk.first_ns <= to_ns and chunk.entries
+        ]
+        if not chosen:
+            return []
+        if self._is_whole and chosen[0] is self._chunks[0]:
+            return [list(chunk.entries) for chunk in chosen]
+        first = chosen[0]
+        opening = introduce(session, first.roll, first.first_ns)
+        known = first.roll.keys()
+        rest = [
+            [each for each in c.entries if not is_told(each, known)] for c in chosen
+        ]
+        return [[*opening, *rest[0]], *rest[1:]]
+
+
+def pack(
+    entries: list[Entry], bundle: Bundle, unix_of: dict[int, int], *, level: int = 6
+) -> bytes:
+    """Return the bytes of a chunk, with the code that its strings name.
+
+    `unix_of` tells when each loop began, and learns it from the entries.
+    """
+    sources: list[Entry] = []
+    moments: list[int] = []
+    for entry in entries:
+        if isinstance(entry, tape.Loop):
+            unix_of[entry.loop] = entry.began_unix_ns
+        elif isinstance(entry, tape.Strings):
+            began_ns = unix_of.get(entry.loop, 0)
+            sources += bundle.gather(entry.texts, began_unix_ns=began_ns)
+        elif isinstance(entry, tape.Records):
+            moments += span_of(entry.data)
+        elif isinstance(entry, tape.Tick | tape.Frame):
+            moments.append(entry.t)
+    return recording.write_chunk(
+        [*entries, *sources],
+        first_ns=min(moments, default=0),
+        last_ns=max(moments, default=0),
+        level=level,
+    )
+
+
+def write_whole(head: recording.Head, chunks: Iterable[list[Entry]]) -> Iterable[bytes]:
+    """Yield the bytes of a recording of these chunks. Reads files, and takes its time."""
+    bundle = Bundle()
+    unix_of: dict[int, int] = {}
+    yield recording.write_head(head)
+    for entries in chunks:
+        yield pack(entries, bundle, unix_of)
+
+
+class FileTape:
+    """Write what a session is told into a file, a chunk after the other."""
+
+    def __init__(self, file: BinaryIO, head: recording.Head) -> None:
+        self._file = file
+        self._chunk = Kept({})
+        self._bundle = Bundle()
+        self._unix_of: dict[int, int] = {}
+        file.write(recording.write_head(head))
+
+    def __repr__(self) -> str:
+        return f"<FileTape of {self._file.name}>"
+
+    def tape(self, entry: Entry) -> None:
+        """Take down what a session is told."""
+        self._chunk.add(entry)
+        if self._chunk.is_full:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what there is: whoever opens the file now sees it."""
+        if self._chunk.entries:
+            self._file.write(pack(self._chunk.entries, self._bundle, self._unix_of))
+            self._file.flush()
+        self._chunk = Kept({})
+
+
+def head_of(session: Session) -> recording.Head:
+    """Return the head of a recording of a live session that is made now."""
+    now_ns = time.monotonic_ns()
+    return recording.new_head(
+        session.origin_ns, time.time_ns() - (now_ns - session.origin_ns)
+    )

@@ -1,0 +1,228 @@
+"""Open a file: a recording, or the ring that a process has left behind.
+
+What comes out is a session like a live one, made by the same model, whose clock stands
+still at the end. Whatever is wrong with the file is one sentence; nothing that it says
+is run, and no other file is read because of it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from dashboard.errors import DashboardError, RecordingDamaged, RecordingError
+from dashboard.records import RECORD_BYTES, Cell, RingState
+from dashboard.ring import RingReader, is_alive
+from dashboard.ring.layout import MAGIC as RING_MAGIC
+from dashboard.server import tape
+from dashboard.server.columns import moments, span_of
+from dashboard.server.excerpt import lines_of
+from dashboard.server.journal import Journal
+from dashboard.server.player import Player, Remedies
+from dashboard.server.recording import read_chunks, read_head
+from dashboard.server.remedies import remedy_at
+from dashboard.server.session import Past, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import BufferedReader
+    from pathlib import Path
+
+    from dashboard.server.recording import Chunk, Head
+    from dashboard.server.tape import Source
+
+#: As much as the page holds (ARCHITECTURE.md, "Bounds").
+KEEP_NS = 3600 * 1_000_000_000
+KEEP_ROWS = 2_000_000
+MAX_FILE_BYTES = 1 << 30
+#: What a chunk's first and last moment leave to what it tells: a task may wait long,
+#: but its record is written when something happens.
+SLACK_NS = 3600 * 1_000_000_000
+MAX_LENGTH_NS = 30 * 86_400 * 1_000_000_000
+#: Of a ring nobody has told when frames were made: as a dashboard would have.
+FRAME_NS = 33_000_000
+SLICE = 512
+LOOK_NS = 250_000_000
+#: Looks at a ring's end before it is believed: one sees a hole, one gives it up.
+PATIENCE = 3
+
+
+@dataclass(slots=True)
+class Opened:
+    """What was in a file."""
+
+    session: Session
+    past: Past
+    rows: int
+    """As the wire has them: some only put a span right."""
+    records: int
+    sources: dict[tuple[str, int], Source] | None = field(default=None, repr=False)
+    """The code that the recording has with it; None: look at the files themselves."""
+
+
+def open_recording(path: Path) -> Opened:
+    """Make a session of a recording or a ring.
+
+    Raises:
+        RecordingError: it is neither, damaged, or of another format.
+    """
+    try:
+        file = _open(path)
+    except OSError as error:
+        raise RecordingError(
+            f"{path.name} cannot be opened ({error.strerror}); "
+            "name a recording, or a ring that a process has left"
+        ) from None
+    with file:
+        if file.peek(len(RING_MAGIC)).startswith(RING_MAGIC):
+            return _open_ring(path)
+        return read_recording(file, path.name)
+
+
+def read_recording(file: BinaryIO, name: str) -> Opened:
+    """Make a session of a recording's bytes.
+
+    Raises:
+        RecordingError: as `open_recording`.
+    """
+    try:
+        head = read_head(file)
+        return _play(head, file, name)
+    except RecordingError as error:
+        raise type(error)(f"{name} cannot be opened: {error}") from None
+    except Exception as error:  # noqa: BLE001 - the model was not made for lies
+        raise RecordingDamaged(
+            f"{name} cannot be opened: what it tells cannot have happened ({error!r})"
+        ) from None
+
+
+def _open(path: Path) -> BufferedReader:
+    # Not blocking: to open a pipe would wait for its writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    file = os.fdopen(descriptor, "rb")
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FILE_BYTES:
+        file.close()
+        raise RecordingError(
+            f"{path.name} is no file, or has more than {MAX_FILE_BYTES >> 20} MB; "
+            "name a recording, or a ring that a process has left"
+        )
+    return file
+
+
+def _play(head: Head, file: BinaryIO, name: str) -> Opened:
+    remedies = Remedies()
+    session = Session(
+        origin_ns=head.origin_ns,
+        find_remedy=remedies.find,
+        journal=Journal(keep_ns=KEEP_NS, keep_rows=KEEP_ROWS),
+    )
+    player = Player(session, remedies)
+    first_ns = last_ns = 0
+    for chunk in read_chunks(file):
+        first_ns = first_ns or chunk.first_ns
+        last_ns = max(last_ns, chunk.last_ns)
+        _check_times(chunk, first_ns, last_ns)
+        for entry in chunk.entries:
+            player.play(entry)
+    if not session.loops:
+        raise RecordingDamaged("no loop is in it, at least not yet")
+    to_ns = player.now_ns or last_ns
+    past = Past(name, head.origin_unix_ns, first_ns, to_ns)
+    player.finish(past)
+    return Opened(session, past, player.rows, player.records, player.sources)
+
+
+def _check_times(chunk: Chunk, first_ns: int, last_ns: int) -> None:
+    """Refuse moments that no clock shows: the page would draw centuries."""
+    least, most = chunk.first_ns - SLACK_NS, chunk.last_ns + SLACK_NS
+    told: list[int] = []
+    for entry in chunk.entries:
+        if isinstance(entry, tape.Records):
+            told += span_of(entry.data)
+        elif isinstance(entry, tape.Tick | tape.Frame | tape.Look | tape.Sent):
+            told.append(entry.t)
+    if (
+        not 0 < first_ns <= last_ns <= first_ns + MAX_LENGTH_NS
+        or chunk.last_ns < chunk.first_ns
+        or (told and not least <= min(told) <= max(told) <= most)
+    ):
+        raise RecordingDamaged("it tells of moments outside of its own time")
+
+
+def _open_ring(path: Path) -> Opened:
+    """Read what a ring still has, as a dashboard would have followed it."""
+    try:
+        reader = RingReader(path)
+    except DashboardError as error:
+        raise RecordingError(str(error)) from None
+    try:
+        return _follow(reader)
+    except RecordingError:
+        raise
+    except Exception as error:  # noqa: BLE001 - it may be damaged in any way
+        raise RecordingDamaged(
+            f"{path.name} cannot be opened: what it tells cannot have happened "
+            f"({error!r})"
+        ) from None
+    finally:
+        reader.close()
+
+
+def _follow(reader: RingReader) -> Opened:
+    identity = reader.identity
+    remedies = Remedies()
+    session = Session(
+        origin_ns=identity.began_ns,
+        find_remedy=lambda place, stack: remedy_at(place, tuple(stack), lines_of),
+        journal=Journal(keep_ns=KEEP_NS, keep_rows=KEEP_ROWS),
+    )
+    player = Player(session, remedies)
+    loop = session.add_loop(identity)
+    model = loop.model
+    cells = reader.read_cells()
+    reader.read_strings(cells[Cell.STRINGS])
+    model.names.strings = reader.strings
+    if reader.begin_at_oldest():
+        loop.lose()
+    before = cells | {Cell.STATE: RingState.RECORDING, Cell.OWNER: 0, Cell.SINCE: 0}
+    page_ns = look_ns = first_ns = 0
+    for data in _slices(reader):
+        first_ns = first_ns or min(moments(data), default=0)
+        loop.feed(data)
+        player.records += len(data) // RECORD_BYTES
+        now_ns = model.end_ns
+        session.tick(loop, now_ns, before, alive=True)
+        if now_ns - look_ns >= LOOK_NS:
+            look_ns = now_ns
+            session.look(now_ns, {})
+        if now_ns - page_ns >= FRAME_NS:
+            page_ns = now_ns
+            player.turn_page(now_ns)
+    # Its watchdog has beaten until its end, or until nobody got the interpreter.
+    to_ns = max(model.end_ns, cells[Cell.BEAT], identity.began_ns)
+    loop.missed = reader.missed + cells[Cell.DROPPED]
+    session.tick(loop, to_ns, cells, alive=True)
+    session.look(to_ns, {})
+    if not is_alive(identity) and not loop.ended:
+        session.notices = [
+            f"process {identity.pid} is gone; this is what its ring had when it ended"
+        ]
+    unix_ns = identity.began_unix_ns
+    past = Past(reader.path.name, unix_ns, first_ns or identity.began_ns, to_ns)
+    player.finish(past)
+    return Opened(session, past, player.rows, player.records)
+
+
+def _slices(reader: RingReader) -> Iterator[bytes]:
+    """Yield all records of a ring that nobody writes to any more."""
+    now_ns = in_vain = 0
+    while in_vain < PATIENCE:
+        data = reader.read(now_ns, SLICE)
+        # Each look a second later: so a slot that was never filled is passed.
+        now_ns += 1_000_000_000
+        in_vain = 0 if data else in_vain + 1
+        if data:
+            yield data

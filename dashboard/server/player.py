@@ -1,0 +1,234 @@
+"""Tell a session what another one was told: the same model makes the same of it.
+
+Trusts nothing: what cannot have happened, or is more than anybody looks at, ends it
+with a sentence. No clock and no I/O.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from dashboard.errors import RecordingDamaged
+from dashboard.records import RECORD_BYTES, Cell
+from dashboard.ring.layout import Identity
+from dashboard.server.names import Place
+from dashboard.server.remedies import NOT_YET, Remedy
+from dashboard.server.stall import Line
+from dashboard.server.tape import (
+    Advised,
+    Arrived,
+    Frame,
+    Look,
+    Loop,
+    Lost,
+    Records,
+    Seen,
+    Sent,
+    Settled,
+    Source,
+    Stack,
+    Still,
+    Strings,
+    Threshold,
+    Tick,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dashboard.server.incidents import Incident
+    from dashboard.server.session import ObservedLoop, Past, Session
+    from dashboard.server.splits import Request
+    from dashboard.server.stall import Stall
+    from dashboard.server.tape import Entry
+
+#: More living tasks, or requests under way, than a loop has that anybody looks at:
+#: some 200 MB of them.
+MAX_TASKS = 200_000
+#: Records within one step.
+MAX_UNPLAYED = 2_000_000
+MAX_LOOPS = 64
+MAX_STRINGS = 100_000
+#: Requests, stalls and incidents that are over and can be seen still.
+KEEP = 100_000
+
+
+class Remedies:
+    """The remedies that were told, for a session that is made from a tape."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, int], Remedy | None] = {}
+
+    def __repr__(self) -> str:
+        return f"<Remedies for {len(self._told)} lines>"
+
+    def add(self, entry: Advised) -> None:
+        """One was found."""
+        remedy = Remedy(entry.kind, entry.before, entry.after, entry.note, entry.at)
+        self._told[entry.file, entry.line] = remedy if entry.kind else None
+
+    def find(self, place: Place, stack: Sequence[Line]) -> Remedy | None:
+        """Return what was told of a place, or `NOT_YET`."""
+        return self._told.get((place.file, place.line), NOT_YET)
+
+
+class Player:
+    """Tell a session what another one was told. Not thread-safe."""
+
+    def __init__(self, session: Session, remedies: Remedies) -> None:
+        self.sources: dict[tuple[str, int], Source] = {}
+        self.records = 0
+        self.rows = 0
+        """Rows as the wire has them, thinned ones not counted."""
+        self.now_ns = 0
+        """The latest moment that was told."""
+        self._requests: deque[Request] = deque(maxlen=KEEP)
+        self._stalls: dict[int, Stall] = {}
+        self._incidents: deque[Incident] = deque(maxlen=KEEP)
+        self._session = session
+        self._remedies = remedies
+        self._loops: dict[int, ObservedLoop] = {}
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            Loop: self._loop,
+            Strings: self._strings,
+            Records: self._records,
+            Tick: self._tick,
+            Seen: self._seen,
+            Lost: lambda entry: self._of(entry.loop).lose(),
+            Still: self._still,
+            Arrived: lambda entry: self._of(entry.loop).arrived(entry.t, entry.waiting),
+            Stack: self._stack,
+            Sent: self._sent,
+            Settled: lambda entry: session.settle(entry.span, entry.t, entry.status),
+            Look: self._look,
+            Advised: remedies.add,
+            Frame: lambda entry: self.turn_page(entry.t),
+            Threshold: self._threshold,
+            Source: self._source,
+        }
+
+    def __repr__(self) -> str:
+        return f"<Player of {self.records} records to {self._session!r}>"
+
+    def play(self, entry: Entry) -> None:
+        """Tell it one thing.
+
+        Raises:
+            RecordingDamaged: it cannot have happened.
+        """
+        self._handlers[type(entry)](entry)
+
+    def turn_page(self, now_ns: int) -> None:
+        """Do what a live session does when it makes a frame, and keep what is over."""
+        session = self._session
+        self.now_ns = max(self.now_ns, now_ns)
+        self.rows += len(session.turn_page(now_ns).rows)
+        self._requests += session.requests.begin_frame()
+        for stall in session.stalls.take():
+            if len(self._stalls) < KEEP:
+                self._stalls[stall.id] = stall
+        self._incidents += session.incidents.take()
+        session.findings.take()
+
+    def finish(self, past: Past) -> None:
+        """Nothing more comes: all that is over is there to be seen, not the last alone."""
+        self.turn_page(past.to_ns)
+        session = self._session
+        session.past = past
+        session.requests.finished = self._requests
+        session.stalls.kept = deque(sorted(self._stalls.values(), key=lambda s: s.id))
+        session.incidents.kept = self._incidents
+
+    def _of(self, number: int) -> ObservedLoop:
+        loop = self._loops.get(number)
+        if loop is None:
+            raise RecordingDamaged(f"it tells of loop {number} before it names it")
+        return loop
+
+    def _loop(self, entry: Loop) -> None:
+        if len(self._loops) >= MAX_LOOPS or entry.loop in self._loops:
+            raise RecordingDamaged(
+                f"it names more than {MAX_LOOPS} loops, or one of them twice"
+            )
+        identity = Identity(
+            pid=entry.pid,
+            loop_no=entry.loop_no,
+            began_ns=entry.began_ns,
+            began_unix_ns=entry.began_unix_ns,
+            pid_began=entry.pid_began,
+            kind=entry.kind,
+            python=entry.python,
+            title=entry.title,
+        )
+        loop = self._session.add_loop(identity, parent=entry.parent)
+        self._loops[entry.loop] = loop
+
+    def _strings(self, entry: Strings) -> None:
+        strings = self._of(entry.loop).model.names.strings
+        strings.extend(entry.texts)
+        if len(strings) > MAX_STRINGS:
+            raise RecordingDamaged(
+                f"it has more than {MAX_STRINGS:,} strings for one loop"
+            )
+
+    def _records(self, entry: Records) -> None:
+        loop = self._of(entry.loop)
+        loop.feed(entry.data)
+        self.records += len(entry.data) // RECORD_BYTES
+        model = loop.model
+        alive = max(len(model.tasks.by_no), len(self._session.requests.open))
+        if alive > MAX_TASKS or model.unplayed > MAX_UNPLAYED:
+            raise RecordingDamaged(
+                f"it tells of more than {MAX_TASKS:,} tasks or requests at once"
+            )
+
+    def _tick(self, entry: Tick) -> None:
+        self.now_ns = max(self.now_ns, entry.t)
+        cells = dict.fromkeys(Cell, 0) | dict(zip(Cell, entry.cells, strict=False))
+        self._session.tick(
+            self._of(entry.loop), entry.t, cells, alive=bool(entry.alive)
+        )
+
+    def _seen(self, entry: Seen) -> None:
+        loop = self._of(entry.loop)
+        loop.missed, loop.is_held = entry.missed, bool(entry.is_held)
+        loop.dumps_sent, loop.dump_refusal = entry.dumps_sent, entry.dump_refusal
+
+    def _still(self, entry: Still) -> None:
+        self._session.stand_still(self._of(entry.loop), entry.until, entry.since)
+
+    def _stack(self, entry: Stack) -> None:
+        columns = zip(
+            entry.files, entry.lines, entry.functions, entry.users, strict=False
+        )
+        stack = tuple(
+            Line(Place(file, line, function), bool(user))
+            for file, line, function, user in columns
+        )
+        place = Place(entry.file, entry.line, entry.function)
+        self._of(entry.loop).model.samples.dumped(entry.t, place, stack)
+
+    def _sent(self, entry: Sent) -> None:
+        self._session.send(
+            entry.span,
+            entry.t,
+            method=entry.method,
+            path=entry.path,
+            scenario=entry.scenario,
+            loop=self._loops[entry.loop].id if entry.loop in self._loops else 0,
+        )
+
+    def _look(self, entry: Look) -> None:
+        cpu = {
+            self._loops[loop].id: share
+            for loop, share in zip(entry.loops, entry.cpu, strict=False)
+            if loop in self._loops
+        }
+        self._session.look(entry.t, cpu)
+
+    def _threshold(self, entry: Threshold) -> None:
+        self._session.stalls.threshold_ns = max(1, entry.ns)
+
+    def _source(self, entry: Source) -> None:
+        self.sources[entry.file, entry.line] = entry

@@ -1,0 +1,51 @@
+"""What the dashboard answers about recordings: what is kept, as a file to download."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import iterate_in_threadpool
+from starlette.exceptions import HTTPException
+
+from dashboard.server.keeper import head_of, write_whole
+from dashboard.server.recording import SUFFIX
+
+if TYPE_CHECKING:
+    from dashboard.server.dashboard import Dashboard
+
+Ns = Annotated[int | None, Query(ge=-(2**62), le=2**62)]
+
+router = APIRouter()
+
+
+@router.get("/api/recording", response_class=StreamingResponse)
+async def save(
+    request: Request,
+    last_s: Annotated[float | None, Query(gt=0, le=1e9)] = None,
+    from_ns: Ns = None,
+    to_ns: Ns = None,
+) -> StreamingResponse:
+    """Give what is kept as a recording: all, the last seconds, or a stretch.
+
+    Times are the wire's: ns since the session's origin.
+    """
+    dashboard: Dashboard = request.app.state.dashboard
+    session = dashboard.session
+    if session.past is not None:
+        raise HTTPException(404, "This is a recording already; copy its file.")
+    origin_ns, now_ns = session.origin_ns, dashboard.now_ns()
+    begin_ns = origin_ns + from_ns if from_ns is not None else 0
+    end_ns = origin_ns + to_ns if to_ns is not None else now_ns
+    if last_s is not None:
+        begin_ns = now_ns - round(last_s * 1e9)
+    chunks = dashboard.keeper.cut(begin_ns, end_ns)
+    if not chunks:
+        raise HTTPException(404, "Nothing is kept of that time any more.")
+    # Packed as it is sent, beside the loop that serves the viewers.
+    return StreamingResponse(
+        iterate_in_threadpool(write_whole(head_of(session), chunks)),
+        media_type="application/octet-stream",
+        headers={"Content-Disposition": f'attachment; filename="loops{SUFFIX}"'},
+    )

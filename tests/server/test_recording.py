@@ -1,0 +1,389 @@
+"""A recording says what its session was told, so that the same model makes the same."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import threading
+import time
+import zlib
+
+import pytest
+from tapes import Told, decode
+
+from dashboard.errors import RecordingError
+from dashboard.recorder.attach import record
+from dashboard.records import RECORD, RECORD_BYTES, Cell, Kind
+from dashboard.ring import Identity
+from dashboard.server import recording, tape, wire
+from dashboard.server.columns import COLUMNS_BYTES, to_columns, to_records
+from dashboard.server.folders import rings_in
+from dashboard.server.keeper import FileTape, Keeper, head_of, write_whole
+from dashboard.server.opening import open_recording, read_recording
+from dashboard.server.read import Follower
+from dashboard.server.session import Session
+
+PATIENCE_S = 40
+#: Long enough for the watchdog to see its line.
+BLOCK_S = 0.3
+IDLE = {Cell.OWNER: 0, Cell.SINCE: 0}
+LOOP = tape.Loop(1, 0, 7, 1, 1_000, 5, 0, "asyncio", "3.11.7", "shop")
+
+
+async def _mixed(lock):
+    async def waits():
+        for _ in range(20):
+            await asyncio.sleep(0.002)
+
+    async def holds():
+        async with lock:
+            await asyncio.sleep(0.01)
+
+    loop = asyncio.get_running_loop()
+    jobs = [waits() for _ in range(8)] + [holds() for _ in range(5)]
+    jobs += [asyncio.to_thread(time.sleep, 0.005) for _ in range(6)]
+    tasks = [asyncio.create_task(job) for job in jobs]
+    await asyncio.sleep(0.01)
+    tasks[0].cancel()
+    # The loop is blocked, so that there is a stall with its line.
+    time.sleep(BLOCK_S)  # noqa: ASYNC251
+    loop.call_later(0.001, len, "due")
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Live:
+    """A session that follows a real loop, is taped twice, and seen by a viewer."""
+
+    def __init__(self, folder):
+        self.keeper = Keeper()
+        self.file = io.BytesIO()
+        self.file.name = "memory"
+        self.session = Session(origin_ns=time.monotonic_ns())
+        self.keeper.session = self.session
+        self.head = head_of(self.session)
+        file_tape = FileTape(self.file, self.head)
+
+        def take_down(entry):
+            self.keeper.tape(entry)
+            file_tape.tape(entry)
+
+        self.session.tape = take_down
+        self.viewer = Told()
+        self.follower = Follower(rings_in(folder), self.session, show_ended=True)
+        self.flush = file_tape.flush
+
+    def turn(self):
+        """Do what a dashboard does for each frame."""
+        while self.follower.poll():
+            pass
+        self.now_ns = time.monotonic_ns()
+        if self.session.findings.is_due(self.now_ns):
+            self.session.look(self.now_ns, {1: 0.25})
+        self.viewer.take(self.session.turn_page(self.now_ns))
+        self.session.requests.begin_frame()
+        self.session.stalls.take()
+        self.session.incidents.take()
+
+    def state(self):
+        """Return `/api/state`, as JSON would bring it."""
+        return wire.describe_state(self.session, self.now_ns)
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory):
+    """Follow a real loop from its first task to its end."""
+    folder = tmp_path_factory.mktemp("rings")
+    told = Live(folder)
+
+    def run():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LOOPSCOPE_DIR", str(folder))
+            with asyncio.Runner() as runner, record(runner.get_loop(), title="mixed"):
+                runner.run(_mixed(asyncio.Lock()))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    ends = time.monotonic() + PATIENCE_S
+    while not (
+        told.session.loops and all(x.ended for x in told.session.loops.values())
+    ):
+        assert time.monotonic() < ends, "the loop has not ended"
+        told.turn()
+        time.sleep(0.01)
+    thread.join()
+    told.turn()
+    told.flush()
+    told.follower.close()
+    return told
+
+
+def spans(viewer):
+    """Return what a viewer would draw, with words for numbers."""
+    words = viewer.strings
+    return {
+        (lane, words[viewer.lanes[lane][2]]): [
+            (t, state, words[info], who) for t, state, info, who in rows
+        ]
+        for lane, rows in viewer.spans.items()
+    }
+
+
+def seen(opened):
+    """Return what a page that opens a recording draws, in the times of the recorder."""
+    session = opened.session
+    viewer = Told()
+    snapshot = wire.describe_snapshot(session, opened.past.to_ns, 0, [])
+    viewer.take(decode(snapshot))
+    origin = session.origin_ns
+    return {
+        lane: [(t + origin, *rest) for t, *rest in rows]
+        for lane, rows in spans(viewer).items()
+    }
+
+
+def kept(live):
+    """Return everything that the dashboard has kept, as the Save button gives it."""
+    chunks = live.keeper.cut(0, live.now_ns)
+    return b"".join(write_whole(live.head, chunks))
+
+
+@pytest.mark.parametrize("how", ["as it went", "saved"])
+def test_round_trip(live, how):
+    """`/api/state` and every drawn span of a recording are those of the live session."""
+    data = kept(live) if how == "saved" else live.file.getvalue()
+    opened = read_recording(io.BytesIO(data), "mixed")
+    live_spans = spans(live.viewer)
+
+    assert wire.describe_state(opened.session, live.now_ns) == live.state()
+    assert seen(opened) == live_spans
+    assert opened.session.stalls.kept[0].culprit.function == "_mixed"
+    assert opened.rows >= sum(map(len, live_spans.values())) > 300
+
+
+def test_brings_its_code(live):
+    """The function that held the loop is in the recording, whatever is on the disk."""
+    opened = read_recording(io.BytesIO(kept(live)), "mixed")
+    culprit = opened.session.stalls.kept[0].culprit
+    source = opened.sources[culprit.file, culprit.line]
+
+    assert (
+        source.code.splitlines()[culprit.line - source.first]
+        .strip()
+        .startswith("time.sleep(BLOCK_S)")
+    )
+
+
+def test_begins_anywhere(live, monkeypatch):
+    """A part of a recording knows who lives at its beginning, by name and reason."""
+    keeper = Keeper()
+    session = Session(origin_ns=1, tape=keeper.tape)
+    keeper.session = session
+    monkeypatch.setattr("dashboard.server.keeper.CHUNK_NS", 1_000)
+    loop = session.add_loop(identity())
+    loop.model.names.strings += ["work", "sleep\x1f/srv/a.py\x1f7\x1fwork", "late"]
+    loop.feed(put(Kind.BORN, 2_000, 0, 1, 1))
+    loop.feed(put(Kind.STEP_WAITING, 2_100, 2_200, 1))
+    loop.feed(put(Kind.REASON, 2_300, 9_000, 1, 2))
+    for t in (2_500, 5_000, 7_500):
+        session.tick(loop, t, dict.fromkeys(Cell, 1) | IDLE, alive=True)
+        session.turn_page(t)
+    loop.feed(put(Kind.BORN, 8_000, 0, 2, 3))
+    session.tick(loop, 8_100, dict.fromkeys(Cell, 1) | IDLE, alive=True)
+
+    chunks = keeper.cut(7_600, 8_100)
+    whole = b"".join(write_whole(recording.new_head(1, 1), chunks))
+    opened = read_recording(io.BytesIO(whole), "part")
+    (loop,) = opened.session.loops.values()
+    tasks = {task["name"]: task for task in opened.session.describe_tasks()}
+
+    assert tasks.keys() == {"work", "late"}
+    assert (tasks["work"]["reason"], tasks["work"]["where"]) == (
+        "sleep",
+        "a.py:7 in work",
+    )
+    assert opened.past.from_ns >= 7_500
+
+
+def test_keeps_so_much(monkeypatch):
+    """What is kept in memory is bounded; the oldest goes first."""
+    monkeypatch.setattr("dashboard.server.keeper.CHUNK_BYTES", 3_200)
+    keeper = Keeper(keep_bytes=50_000)
+    keeper.session = session = Session(origin_ns=1, tape=keeper.tape)
+    loop = session.add_loop(identity())
+    for number in range(1, 3_000):
+        t = number * 1_000
+        loop.feed(put(Kind.POLL, t, t + 10))
+        session.turn_page(t + 20)
+    (first, *_), *_ = keeper.cut(0, 1 << 60)
+
+    assert 0 < keeper.first_ns > 2_500_000
+    assert isinstance(first, tape.Threshold)
+    assert keeper.cut(0, 1_000_000) == []
+    assert "MB" in repr(keeper)
+
+
+def identity():
+    """Return who a loop is that nobody has recorded."""
+    return Identity(7, 1, 1_000, 5, 0, "asyncio", "3.11.7", "shop")
+
+
+def put(kind, t=0, u=0, a=0, b=0):
+    """Return one record."""
+    return RECORD.pack(t, u, a, b, 256 + kind)
+
+
+def whole(*entries, first_ns=1_000, last_ns=2_000):
+    """Return a recording of one chunk."""
+    chunk = recording.write_chunk(entries, first_ns=first_ns, last_ns=last_ns)
+    return recording.write_head(recording.new_head(1, 1)) + chunk
+
+
+def sentence(data):
+    """Open bytes that are wrong, and return what is said of them."""
+    with pytest.raises(RecordingError) as caught:
+        read_recording(io.BytesIO(data), "it.loopscope")
+    text = str(caught.value)
+    assert text.startswith("it.loopscope cannot be opened: ")
+    assert "\n" not in text
+    return text
+
+
+def test_columns_are_exact():
+    """Records come out of their columns as they went in, whatever numbers they have."""
+    edge = (-(1 << 63), -1, 0, 1, (1 << 63) - 1)
+    data = b"".join(
+        put(kind, t, u, a, a // 3)
+        for kind in Kind
+        for t in edge
+        for u in edge
+        for a in (0, 1, (1 << 32) - 1)
+    )
+
+    assert to_records(to_columns(data)) == data
+    assert len(to_columns(data)) == len(data) // RECORD_BYTES * COLUMNS_BYTES
+    assert to_columns(b"") == to_records(b"") == b""
+
+
+def test_every_entry_comes_back():
+    """Each kind of entry is written and read as it was, chunk by chunk."""
+    entries = [
+        LOOP,
+        tape.Strings(1, ("", "ä\x1f<b>", "x" * 3_000)),
+        tape.Records(1, put(Kind.POLL, 1_000, 1_500)),
+        tape.Tick(1, 1_500, 1, tuple(range(-7, 8))),
+        tape.Seen(1, 3, 1, 2, "no"),
+        tape.Lost(1),
+        tape.Still(1, 5, 6),
+        tape.Arrived(1, 7, 8),
+        tape.Stack(1, 9, "f", 1, "g", ("a", "b"), (1, 2), ("c", "d"), (1, 0)),
+        tape.Sent(1, (1 << 64) - 1, 5, "GET", "/", "fast"),
+        tape.Settled(-(1 << 63), 5, 200),
+        tape.Look(5, (1,), (0.25,)),
+        tape.Advised("f", 1, "sleep", "a", "b", "", 2),
+        tape.Frame(1_600),
+        tape.Threshold(5),
+        tape.Source("f", 1, "g", 1, "code", 0),
+        tape.Records(1, put(Kind.POLL, 1_700, 1_800) * 3),
+    ]
+    assert {type(entry) for entry in entries} == set(recording.KINDS)
+    data = io.BytesIO(whole(*entries) + whole(*entries)[recording.HEADER.size :])
+    recording.read_head(data)
+
+    assert [chunk.entries for chunk in recording.read_chunks(data)] == [entries] * 2
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "it begins with b''"),
+        (b"GIF89a, or so", "it begins with b'GIF89a, '"),
+        (b"LOOPTAPE" + b"\x02" + bytes(60), "format 2, newer than the 1"),
+        (b"LOOPTAPE" + bytes(61), "format 0, older than the 1"),
+        (b"LOOPTAPE\x01\0\0\0", "it ends after 12 bytes, in its head"),
+        (recording.write_head(recording.new_head(1, 1)), "no loop is in it"),
+        (whole(LOOP)[:-3], "no loop is in it, at least not yet"),
+        (whole(LOOP)[:-3] + b"abc", "not what its check sum says"),
+        (whole(LOOP) + b"x" * 32, "there is no chunk"),
+        (whole(tape.Lost(3)), "loop 3 before it names it"),
+        (whole(LOOP, LOOP), "one of them twice"),
+        (whole(*(LOOP._replace(loop=n) for n in range(65))), "more than 64 loops"),
+        (whole(LOOP, tape.Strings(1, ("",) * 100_001)), "100,000 strings"),
+        (whole(LOOP, tape.Tick(1, 1 << 62, 1, ())), "outside of its own time"),
+        (
+            whole(LOOP, tape.Records(1, put(Kind.POLL, 1_000, 1 << 62))),
+            "outside of its own time",
+        ),
+        (whole(LOOP, first_ns=2_000, last_ns=1_000), "outside of its own time"),
+        (
+            whole(
+                LOOP,
+                tape.Records(
+                    1,
+                    b"".join(put(Kind.BORN, 1_500, 0, n) for n in range(200_002))
+                    + put(Kind.POLL, 1_600, 1_700),
+                ),
+            ),
+            "more than 200,000 tasks",
+        ),
+    ],
+)
+def test_says_what_is_wrong(data, says):
+    """A file that is cut off, foreign, of another format or a lie gets one sentence."""
+    assert says in sentence(data)
+
+
+def body(raw, *, raw_size=None):
+    """Return a recording whose only chunk unpacks to these bytes."""
+    packed = zlib.compress(raw)
+    size = len(raw) if raw_size is None else raw_size
+    chunk = recording.CHUNK.pack(b"CHNK", len(packed), size, zlib.crc32(packed), 1, 2)
+    return recording.write_head(recording.new_head(1, 1)) + chunk + packed
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (body(bytes(10_000_000), raw_size=100), "not as long as it says"),
+        (body(b"\x02", raw_size=1 << 31), "no chunk where one should begin"),
+        (body(b"\xfe\xff\xff\xff\x0f"), "it says that it has 2,147,483,647"),
+        (body(b"\x02\x63"), "it tells of 99"),
+        (body(b"\xff" * 20), "more than 64 bits"),
+        (body(b"\x02\x02\x02\xfe\xff\xff\x0f"), "it says that it has"),
+        (body(b"\x02\x03\x02\x02"), "fewer records than it says"),
+        (body(b"\x00\x02\x02" + bytes(25)), "no known kind"),
+        (body(b"\x02\x01\x02"), "a chunk ends in the middle|64 bits"),
+    ],
+)
+def test_absurd_counts(data, says):
+    """No number of a file is believed before anything is made of it."""
+    assert any(part in sentence(data) for part in says.split("|"))
+
+
+def test_cut_off_anywhere(live):
+    """Of a file that is still being written what is whole is shown."""
+    data = kept(live)
+    # It is one chunk; behind it another one begins.
+    more = live.file.getvalue() + data[recording.HEADER.size :]
+    first = len(live.file.getvalue())
+    cuts = range(first, len(more), len(data) // 5)
+    found = [read_recording(io.BytesIO(more[:end]), "cut").records for end in cuts]
+
+    assert len(set(found)) == 1 < len(found)
+    assert "no loop is in it" in sentence(data[: first // 2])
+
+
+def test_no_file(tmp_path):
+    """What cannot be opened at all is told by name."""
+    os.mkfifo(tmp_path / "pipe")
+    big = tmp_path / "big"
+    with big.open("wb") as file:
+        file.truncate((1 << 30) + 1)
+    said = []
+    for name in ("nowhere", "pipe", ".", "big"):
+        with pytest.raises(RecordingError) as caught:
+            open_recording(tmp_path / name)
+        said.append(str(caught.value))
+
+    assert "No such file" in said[0]
+    assert all("name a recording" in text for text in said)

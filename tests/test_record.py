@@ -1,0 +1,258 @@
+"""`loopscope record` and `open`: a program's loops in a file, and the same page of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from dashboard.server.opening import open_recording
+
+PATIENCE_S = 60
+POLL_S = 0.05
+PROGRAM = """
+import asyncio, sys, time
+
+def hold(seconds):
+    time.sleep(seconds)
+
+async def work():
+    await asyncio.sleep(0.05)
+    return 1
+
+async def main():
+    await asyncio.gather(*(work() for _ in range(5)))
+    print("ready", flush=True)
+    hold(float(sys.argv[1]))
+
+asyncio.run(main())
+sys.exit(int(sys.argv[2]))
+"""
+SHOP = """
+import asyncio
+import sys
+import uvicorn
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        return
+    await asyncio.sleep(0.001)
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})
+
+if __name__ == "__main__":
+    uvicorn.run(app, port=0, lifespan="off", loop=sys.argv[1])
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Give a folder with programs that know nothing of us."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "shop.py").write_text(SHOP)
+    (tmp_path / "nothing.py").write_text("print('no loop')")
+    (tmp_path / "sitecustomize.py").write_text("SEEN = True")
+    return tmp_path
+
+
+@pytest.fixture
+def command(folder):
+    """Start the command in that folder; what still runs afterwards is ended."""
+    started = []
+
+    def command(*words):
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("LOOPSCOPE")}
+        environ |= {"XDG_RUNTIME_DIR": str(folder)}
+        environ["PYTHONPATH"] = os.pathsep.join(
+            [str(Path(__file__).parent.parent), str(folder)]
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dashboard", *map(str, words)],
+            cwd=folder,
+            env=environ,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        started.append(process)
+        return process
+
+    yield command
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=PATIENCE_S)
+
+
+def wait_for(what, condition):
+    """Wait until something is so, and return what it gave."""
+    ends = time.monotonic() + PATIENCE_S
+    while not (found := condition()):
+        assert time.monotonic() < ends, f"waited in vain for {what}"
+        time.sleep(POLL_S)
+    return found
+
+
+def test_records_a_program(command, folder):
+    """A plain program is recorded, stall, line and code, and its exit code is ours."""
+    run = command(
+        "record", "-o", "it.loopscope", "--", sys.executable, "program.py", "0.3", "7"
+    )
+    out, err = run.communicate(timeout=PATIENCE_S)
+    opened = open_recording(folder / "it.loopscope")
+    (stall,) = opened.session.stalls.kept
+    source = opened.sources[stall.culprit.file, stall.culprit.line]
+
+    assert (run.returncode, err) == (7, "")
+    assert out.startswith("ready\nrecorded     it.loopscope  (")
+    assert stall.culprit.function == "hold"
+    assert source.code.startswith("def hold(seconds):")
+    assert (folder / "it.loopscope").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_records_uvicorn(command, folder, loop):
+    """An app that uvicorn serves is recorded with its requests, until Ctrl-C."""
+    run = command("record", "-o", "it.loopscope", "--", sys.executable, "shop.py", loop)
+    for line in run.stderr:
+        if found := re.search(r"running on (http://\S+)", line):
+            break
+    for _ in range(3):
+        with urllib.request.urlopen(found[1]) as answer:
+            assert answer.status == 204
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=PATIENCE_S)
+    session = open_recording(folder / "it.loopscope").session
+
+    assert [request.status for request in session.requests.finished] == [204] * 3
+    assert {x.identity.kind for x in session.loops.values()} == {loop}
+
+
+def pid_of(folder, name):
+    """Return the pid of the process that a ring below a folder names."""
+    rings = list(folder.rglob("*.ring"))
+    return int(rings[0].name.partition("-")[0]) if rings else 0
+
+
+def test_killed_while_it_holds(command, folder):
+    """Of a program that is killed in a step the last is there, with its line, in the
+    recording and in the ring; the recording could be opened before."""
+    run = command(
+        "record", "-o", "it.loopscope", "--", sys.executable, "program.py", "60", "0"
+    )
+    assert run.stdout.readline() == "ready\n"
+    path = folder / "it.loopscope"
+
+    def lines():
+        try:
+            kept = open_recording(path).session.stalls.kept
+        except Exception:  # noqa: BLE001 - it has only just begun
+            return []
+        return [stall for stall in kept if stall.culprit is not None]
+
+    (growing,) = wait_for("a stall in the file that grows", lines)
+    (ring,) = folder.rglob("*.ring")
+    os.kill(pid_of(folder, "program"), signal.SIGKILL)
+    left = folder / "left.ring"
+    left.write_bytes(ring.read_bytes())
+    run.communicate(timeout=PATIENCE_S)
+    (stall,) = open_recording(path).session.stalls.kept
+    opened = open_recording(left)
+    (unfinished,) = opened.session.stalls.kept
+    (loop,) = opened.session.describe_loops(opened.past.to_ns)
+
+    assert run.returncode == 128 + signal.SIGKILL
+    for each in (growing, stall, unfinished):
+        assert (each.culprit.function, each.duration_ns > 100e6) == ("hold", True)
+    assert not growing.over
+    assert not unfinished.over
+    assert (loop["state"], loop["culprit"]["function"]) == ("blocked", "hold")
+    assert "is gone" in opened.session.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["record", "--", "true"], "required: -o"),
+        (["record", "-o", "x"], "say behind -- what to run"),
+        (["record", "-o", "x", "--", "no-such-program"], "cannot be run (No such"),
+        (["record", "-o", "no/x", "--", "true"], "cannot be written (No such"),
+        (["open", "nowhere"], "nowhere cannot be opened (No such file"),
+        (["open", "shop.py"], "where a recording has b"),
+        (["open", "x", "--", "y"], "take something after --"),
+    ],
+)
+def test_says_what_is_wrong(command, words, says):
+    """What cannot be recorded or opened is told in a sentence, and nothing starts."""
+    run = command(*words)
+    out, err = run.communicate(timeout=PATIENCE_S)
+
+    assert run.returncode in (2, 3)
+    assert says in err
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_no_loop(command):
+    """A program without a loop is told apart from one whose recording failed."""
+    run = command("record", "-o", "x", "--", sys.executable, "nothing.py")
+    out, err = run.communicate(timeout=PATIENCE_S)
+
+    assert (run.returncode, err) == (
+        0,
+        "loopscope: it ran no event loop; nothing is recorded\n",
+    )
+    assert out.startswith("no loop\n")
+
+
+def test_users_sitecustomize(command, folder):
+    """A module of the user's that Python imports first is imported still."""
+    (folder / "nothing.py").write_text(
+        "import sys, sitecustomize; print(sitecustomize.SEEN, sys.path.count('.'))"
+    )
+    run = command("record", "-o", "x", "--", sys.executable, "nothing.py")
+
+    assert run.communicate(timeout=PATIENCE_S)[0].startswith("True 0\n")
+
+
+def test_open_serves_it(command, folder):
+    """`loopscope open` serves the page, the state, the code and the stream of a file,
+    and reads no other file for it."""
+    recorded = command(
+        "record", "-o", "it.loopscope", "--", sys.executable, "program.py", "0.3", "0"
+    )
+    recorded.communicate(timeout=PATIENCE_S)
+    (folder / "program.py").unlink()
+    run = command("open", "it.loopscope", "--port", "0")
+    url = run.stdout.readline().split()[-1]
+
+    def get(path):
+        with urllib.request.urlopen(url + path, timeout=PATIENCE_S) as answer:
+            return answer.read().decode()
+
+    state = json.loads(get("/api/state"))
+    stall = json.loads(get(f"/api/stalls/{state['stalls'][0]['id']}"))
+    place = urllib.parse.quote(f"program.py:{stall['culprit']['line']} in hold")
+    with urllib.request.urlopen(f"{url}/events", timeout=PATIENCE_S) as events:
+        hello = next(line for line in events if line.startswith(b"data: "))
+    told = json.loads(hello.removeprefix(b"data: "))
+
+    assert state["loops"][0]["title"] == "program.py"
+    assert "time.sleep(seconds)" in stall["source"]["code"]
+    assert (
+        "time.sleep(seconds)" in json.loads(get(f"/api/source?place={place}"))["code"]
+    )
+    assert told["recording"]["name"] == "it.loopscope"
+    assert told["t_ns"] == told["recording"]["to_ns"] == state["t_ns"]
+    assert told["snapshot"]["stalls"] == state["stalls"]
+    assert "recording it.loopscope" in get("/")
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        get("/api/recording")
