@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from starlette.testclient import TestClient
 from tapes import MS, Tape
 
-from dashboard.app import create_app
 from dashboard.records import Kind
 from dashboard.ring import Identity
-from dashboard.server.settings import Settings
 from dashboard.server.stalls import STALL_NS
 
 OWN_PAGE = "http://127.0.0.1:8000"
 SOURCE = "\n".join(f"line_{number} = {number}" for number in range(1, 31))
-
-
-@pytest.fixture
-def app(tmp_path):
-    """A dashboard without a demo app, whose rings are in a folder of the test's."""
-    return create_app(Settings(demo=False, ring_dir=tmp_path / "rings", stall_ms=100))
-
-
-@pytest.fixture
-def client(app):
-    """A client of a running dashboard."""
-    with TestClient(app, base_url=OWN_PAGE) as client:
-        yield client
 
 
 @pytest.fixture
