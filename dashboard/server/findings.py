@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     """Of a place and the stack that led there; `NOT_YET` while it is looked for."""
 
 LOOK_EVERY_NS = 250_000_000
+#: What was so this long ago, and not since, is over.
+NOW_NS = 3 * LOOK_EVERY_NS
 #: What happened this long ago is no evidence any more.
 EVIDENCE_NS = 60_000_000_000
 #: What was so this long ago still makes the verdict.
@@ -60,6 +62,16 @@ class Finding:
     first_ns: int
     last_ns: int
 
+    def sentence(self, now_ns: int) -> str:
+        """Return what was found; of what was so until a while ago it says that."""
+        ago_ns = now_ns - self.last_ns
+        # What has a time of its own is told in the past from the beginning.
+        if self.hit.at_ns or ago_ns < NOW_NS:
+            return self.hit.sentence
+        minutes = ago_ns // 60_000_000_000
+        when = f"{minutes} min ago" if minutes else "A moment ago"
+        return f"{when}: {self.hit.sentence}"
+
     def to_wire(self, origin_ns: int, now_ns: int) -> dict[str, Any]:
         """Return it as frames and `/api/state` show it."""
         hit, remedy = self.hit, self.hit.remedy
@@ -68,7 +80,7 @@ class Finding:
             "rule": self.rule.id,
             "title": self.rule.title,
             "loop": self.loop,
-            "sentence": hit.sentence,
+            "sentence": self.sentence(now_ns),
             "action": hit.action,
             "place": hit.place.to_wire() if hit.place is not None else None,
             "where": str(hit.place) if hit.place is not None else hit.where,

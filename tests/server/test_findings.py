@@ -333,6 +333,18 @@ def test_a_finding_goes_stale_and_then_away(scene):
     assert scene.until(310 * SECOND).found() == {}
 
 
+def test_what_is_over_is_not_told_as_if_it_were(scene):
+    """What was so now is told in the present, and then with how long ago it was."""
+    scene.cells |= {Cell.TOKENS: 40, Cell.TOKENS_BORROWED: 40, Cell.TOKENS_WAITING: 2}
+    now = scene.until(SECOND).found()["tokens_exhausted"]
+    scene.cells |= {Cell.TOKENS_BORROWED: 0, Cell.TOKENS_WAITING: 0}
+    then = scene.until(3 * SECOND).found()["tokens_exhausted"]
+    later = scene.until(130 * SECOND).found()["tokens_exhausted"]
+
+    assert now.startswith("All 40 thread tokens are taken")
+    assert (then, later) == (f"A moment ago: {now}", f"2 min ago: {now}")
+
+
 def test_a_former_holder_of_a_lock_is_not_blamed(scene):
     """It ran since it was told, and may have let go: nobody is blamed on a guess."""
     tape = scene.tape
