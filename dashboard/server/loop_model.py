@@ -88,6 +88,9 @@ class LoopModel:
         self.running_since = 0
         self.records = 0
         self.idle_ns = 0
+        self.shows_polls = False
+        """asyncio's loops do. On others the loop's own work between two steps, in which
+        it takes in what has arrived, cannot be told from idleness."""
         self._pending: list[tuple[int, int, int, int, int]] = []
         self._due_deadline = 0
         self._has_woken = False
@@ -323,6 +326,7 @@ class LoopModel:
 
     def _end_poll(self, t: int, u: int) -> None:
         self.idle_ns += u - t
+        self.shows_polls = True
         self.end_ns = u
 
     # -------------------------------------------------------------------- tasks

@@ -32,6 +32,9 @@ KEEP_STOPS = 16
 SAME_STEP_NS = 20_000_000
 #: A loop that has polled this long has taken in whatever lay at its door.
 LOOKED_NS = 2_000_000
+#: Where polls are not shown, this much between steps may be the work of taking some in:
+#: who has been let in is read one round later, and may lie there through a step more.
+TAKING_IN_NS = 20_000_000
 
 
 class Queue(NamedTuple):
@@ -194,10 +197,14 @@ class Stalls:
             return
         count = held.unannounced(loop, self._requests, count)
         before = self._queues.get(loop.number)
-        if before is not None and loop.idle_ns - before.idle_ns < LOOKED_NS:
+        idle_ns = loop.idle_ns - before.idle_ns if before is not None else t
+        if before is not None and idle_ns < LOOKED_NS:
             # The loop has not looked since: who lay there then may lie there still,
             # through one step after the other.
             stretch = held.Stretch(before.t, before.length, t, count)
+        elif before is not None and idle_ns < TAKING_IN_NS and not loop.shows_polls:
+            left = min(before.length, count)
+            stretch = held.Stretch(loop.running_since, left, t, count)
         else:
             stretch = held.Stretch(loop.running_since, 0, t, count)
         self._queues[loop.number] = Queue(t, count, loop.idle_ns)

@@ -204,6 +204,22 @@ def test_who_was_taken_in_is_gone(tape):
     assert told[1]["delay_ms"] == 2 * (STALL_NS + 2 * STALL_NS) / MS
 
 
+def test_who_is_let_in_between_two_steps_may_lie_there_still(tape):
+    """Where polls are not shown a short gap may be the loop's own work: who has only
+    been let in waits through the next step from its beginning."""
+    tape.model.shows_polls = False
+    tape.model.tick(2 * STALL_NS, 1, 100)
+    tape.stalls.arrived(tape.model, 2 * STALL_NS, 3)
+    began = 100 + LONG + 5 * MS
+    tape.step(1, 100, 100 + LONG).wake(1, began).play()
+    tape.model.tick(began + STALL_NS, 1, began)
+    tape.stalls.arrived(tape.model, began + STALL_NS, 2)
+    tape.step(1, began, began + LONG).play()
+    told = [stall.to_wire()["victims"] for stall in tape.stalls.kept]
+
+    assert told[1]["delay_ms"] == 2 * LONG / MS
+
+
 def test_door_of_a_stall(tape):
     """Whom only the kernel has seen is counted, and at the door now as well."""
     tape.model.tick(STALL_NS, 1, 100)
