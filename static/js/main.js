@@ -139,7 +139,14 @@ const actions = makeActions(
     selected: () => panels.saySelection(timeline.words()),
   },
 );
-const link = new Link({ viewport, choice, playback, nowNs }, signal);
+const asked = new URLSearchParams(location.search);
+/** The story that the address asks for, until the stories are here. */
+let coming = asked.get("story") ?? undefined;
+const modes = () => {
+  const { present, experiment, story = coming } = root.dataset;
+  return { present, experiment, story };
+};
+const link = new Link({ viewport, choice, playback, nowNs, modes }, signal);
 const bar = new Bar(root, { history, viewport, choice, timeline, actions }, signal);
 const area = new AreaCard(root, actions, signal);
 const minimap = new Minimap(root, history, viewport, nowNs, () => frames.invalidate(), signal);
@@ -261,12 +268,15 @@ listenToPointer(
   signal,
 );
 fillHelp(root);
-setPresent(new URLSearchParams(location.search).has("present"));
-if (new URLSearchParams(location.search).has("experiment")) experiment.toggle(true);
+setPresent(asked.has("present"));
+if (asked.has("experiment")) experiment.toggle(true);
 // Where there is no demo app there is nobody to tell a story with.
 const hasDemo = !part(root, "families").hidden;
 triggers.load().then(
-  (told) => hasDemo && stories.begin(told, new URLSearchParams(location.search).get("story")),
+  (told) => {
+    if (hasDemo) stories.begin(told, coming ?? null);
+    coming = undefined;
+  },
   (error) => {
     failure = `The buttons are missing: ${error.message}.`;
     frames.invalidate();

@@ -131,7 +131,7 @@ def test_group_pin_and_rows(served):
 
 
 def test_link_to_exactly_this_view(served, open_page):
-    """An address that was copied shows the same stretch, moment, filter and order."""
+    """An address shows the same stretch, moment, filter, order, story and mode."""
     page = served
     page.keyboard.press("KeyW")
     page.keyboard.press("KeyG")
@@ -140,12 +140,16 @@ def test_link_to_exactly_this_view(served, open_page):
     page.keyboard.type("blocking")
     page.keyboard.press("Tab")
     wanted = fragment(page, "from=", "group=name", "find=blocking", "tasks=1")
+    page.keyboard.press("KeyP")
+    page.keyboard.press("PageDown")
+    page.wait_for_url("**/?present&story=overlap#*")
 
     other = page.context.new_page()
     other.goto(page.url)
     wait_state(other, "paused")
     expect(part(other, "range")).to_have_text("6.67 s wide")
     expect(part(other, "filter")).to_have_value("blocking")
+    expect(other.locator("html[data-present][data-story=overlap]")).to_be_attached()
     assert fragment(other, "from=") == wanted
 
 

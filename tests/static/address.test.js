@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { readAddress, writeAddress } from "../../static/js/view/address.js";
+import { readAddress, writeAddress, writeModes } from "../../static/js/view/address.js";
 import { seeded } from "./support.js";
 
 const FIRST = {
@@ -55,4 +55,12 @@ test("of another run, times and numbers mean nothing; what one looked for still 
 test("nonsense in an address is left out", () => {
   const bad = ["from=1&to=0&run=ab12", "from=x&to=9e99&run=ab12", "last=1", "last=-5", "group=moon", "pin=a.-1&run=ab12", "%E0%A4"];
   for (const fragment of bad) assert.deepEqual(readAddress(fragment, "ab12"), FIRST, fragment);
+});
+
+test("the modes are in the address, and what else stands there stays", () => {
+  const off = { present: undefined, story: undefined };
+
+  assert.equal(writeModes("?present&x=1", { ...off, story: "one_block" }), "?x=1&story=one_block");
+  assert.equal(writeModes("", { ...off, present: "" }), "?present");
+  assert.equal(writeModes("?story=a&present", off), "");
 });

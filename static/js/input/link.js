@@ -3,7 +3,7 @@
 // Keeps the address in step with the view, and the view in step with an address that was opened.
 // Browsers stop listening to a page that writes its address too often: twice a second at most.
 
-import { readAddress, writeAddress } from "../view/address.js";
+import { readAddress, writeAddress, writeModes } from "../view/address.js";
 
 const WRITE_MS = 500;
 
@@ -19,6 +19,7 @@ export class Link {
    * @param {import("../view/choice.js").Choice} stage.choice
    * @param {import("../view/playback.js").Playback} stage.playback
    * @param {() => number} stage.nowNs
+   * @param {() => Record<string, string | undefined>} stage.modes
    * @param {AbortSignal} signal
    */
   constructor(stage, signal) {
@@ -38,7 +39,7 @@ export class Link {
   keep(nowMs) {
     if (!this.#run || nowMs - this.#writtenMs < WRITE_MS) return;
     this.#writtenMs = nowMs;
-    const { viewport, choice, playback, nowNs } = this.#stage;
+    const { viewport, choice, playback, nowNs, modes } = this.#stage;
     const { isLive, startNs, rangeNs } = viewport;
     const latestNs = nowNs();
     const headNs = playback.atNs(latestNs);
@@ -54,9 +55,9 @@ export class Link {
       unfolded: [...choice.unfolded],
       showsTasks: choice.showsTasks,
     });
-    if (fragment === this.#written) return;
-    this.#written = fragment;
-    const url = location.pathname + location.search + (fragment ? `#${fragment}` : "");
+    const url = location.pathname + writeModes(location.search, modes()) + (fragment ? `#${fragment}` : "");
+    if (url === this.#written) return;
+    this.#written = url;
     globalThis.history.replaceState(null, "", url);
   }
 

@@ -76,3 +76,18 @@ function time(text) {
 function numbers(text) {
   return (text ?? "").split(".").filter((part) => /^\d{1,9}$/.test(part)).map(Number);
 }
+
+/**
+ * What stands before the fragment: whoever opens it finds the page in the same mode.
+ * @param {string} search as it is; what is not a mode stays
+ * @param {Record<string, string | undefined>} modes undefined: off; empty: on
+ */
+export function writeModes(search, modes) {
+  const fields = new URLSearchParams(search);
+  for (const [name, value] of Object.entries(modes)) {
+    if (value === undefined) fields.delete(name);
+    else fields.set(name, value);
+  }
+  const text = fields.toString().replace(/=(?=&|$)/g, "");
+  return text && `?${text}`;
+}
