@@ -14,6 +14,7 @@ from dashboard.errors import TriggerError
 from dashboard.server import (
     experiment_routes,
     export_routes,
+    handout_routes,
     recording_routes,
     routes,
     stall_routes,
@@ -64,6 +65,7 @@ def create_app(
     app.include_router(story_routes.router)
     app.include_router(experiment_routes.router)
     app.include_router(export_routes.router)
+    app.include_router(handout_routes.router)
     app.mount("/static", StaticFiles(directory=routes.find_assets("static")))
     app.add_exception_handler(TriggerError, routes.explain_trigger_error)
     app.add_exception_handler(HTTPException, routes.explain_status)

@@ -120,6 +120,7 @@ ARROWS = {
     "experiment": set(),
     "sides": {"stage"},
     "dashboard": {
+        "otlp",
         "advice",
         "batches",
         "excerpt",
@@ -144,6 +145,10 @@ ARROWS = {
     "orders": set(),
     "trace": {"journal"},
     "requests_csv": {"splits"},
+    "otlp": {"metrics"},
+    "scripts": set(),
+    "handout": {"scripts"},
+    "handout_routes": {"export_routes", "handout", "routes", "wire"},
     "export_routes": {"metrics", "requests_csv", "trace", "wire"},
     "stall_routes": {"bundle", "excerpt", "orders", "stalls"},
     "story_routes": {"budgets", "routes", "wire"},
@@ -188,6 +193,8 @@ OUTSIDE = {
     "story_routes": {"demo"},
     "program": {"recorder"},  # names its door, which runs in the child
     "routes": {"errors", "demo", "__version__"},
+    "handout_routes": {"__version__"},
+    "otlp": {"errors", "__version__"},
 }
 #: No clock and no I/O: any recording is a unit test of these.
 PURE = (

@@ -14,6 +14,7 @@ from dashboard import __version__
 from dashboard.errors import SettingsError
 from dashboard.server.settings import (
     Settings,
+    parse_collector,
     parse_count,
     parse_port,
     parse_stall_ms,
@@ -60,6 +61,7 @@ def read_flags(
         demo_port=options.demo_port,
         stall_ms=options.stall_ms,
         dumps=options.dumps,
+        otlp=options.otlp,
         demo=options.demo and options.command is None,
         allow_hosts=(*settings.allow_hosts, *options.allow_host),
         stories=tuple(options.stories or ()) or settings.stories,
@@ -133,6 +135,7 @@ def _make_parser(defaults: Settings) -> argparse.ArgumentParser:
         demo=defaults.demo,
         stall_ms=defaults.stall_ms,
         dumps=defaults.dumps,
+        otlp=defaults.otlp,
         open=False,
         log_stalls=False,
         allow_host=[],
@@ -275,6 +278,15 @@ def _add_server_flags(parser: argparse.ArgumentParser, given: set[str]) -> None:
         help="port of the page, 0 for any free one (default 8000)",
     )
     _add_recording_flags(parser, given)
+    parser.add_argument(
+        "--otlp",
+        action=Once,
+        given=given,
+        type=argument(parse_collector),
+        metavar="URL",
+        default=argparse.SUPPRESS,
+        help="push the metrics to this OpenTelemetry collector, over HTTP",
+    )
     parser.add_argument(
         "--log-stalls",
         action="store_true",

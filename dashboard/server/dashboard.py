@@ -164,6 +164,7 @@ class Dashboard:
     async def _all_running(self) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
             turning = group.create_task(self._turn(), name="turn")
+            pushing = self._push_metrics(group)
             self.triggers.start()
             if self.stage is not None:
                 await self.stage.start()
@@ -171,12 +172,28 @@ class Dashboard:
                 yield
             finally:
                 turning.cancel()
+                if pushing is not None:
+                    pushing.cancel()
                 await self.experiment.close()
                 await self.triggers.stop()
                 ending = [each.stop() for each in (self.stage, self.sides) if each]
                 await asyncio.gather(*ending)
                 self.follower.close()
                 self.advice.close()
+
+    def _push_metrics(self, group: asyncio.TaskGroup) -> asyncio.Task[None] | None:
+        """Begin to, where settings say so.
+
+        Raises:
+            SettingsError: the packages for it are missing.
+        """
+        if not self.settings.otlp:
+            return None
+        # An extra, and half a second to import.
+        from dashboard.server.otlp import Otlp
+
+        otlp = Otlp(self.session, self.settings.otlp, now_ns=time.monotonic_ns)
+        return group.create_task(otlp.run(), name="otlp")
 
     async def _turn(self) -> None:
         """Read, then publish, 30 times a second; never catch up by rushing."""

@@ -72,7 +72,7 @@ async def trace(request: Request, from_ns: Ns = None, to_ns: Ns = None) -> Respo
             {"traceEvents": events, "displayTimeUnit": "ms", "otherData": known}
         )
 
-    return _download(
+    return download(
         await anyio.to_thread.run_sync(write), "application/json", "trace.json"
     )
 
@@ -87,7 +87,7 @@ async def requests(request: Request) -> Response:
         origin_ns=session.origin_ns,
         origin_unix_ms=origin_unix_ms,
     )
-    return _download(table, "text/csv; charset=utf-8", "requests.csv")
+    return download(table, "text/csv; charset=utf-8", "requests.csv")
 
 
 @router.get("/metrics")
@@ -101,7 +101,8 @@ async def metrics(request: Request) -> Response:
     return Response(text, headers={"Content-Type": content_type})
 
 
-def _download(text: str, media_type: str, name: str) -> Response:
+def download(text: str, media_type: str, name: str) -> Response:
+    """Answer with a file, by a name that says where it comes from."""
     disposition = f'attachment; filename="loopscope-{name}"'
     return Response(
         # A path may hold bytes that are no UTF-8; they stay what they look like.

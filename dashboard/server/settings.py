@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,8 @@ class Settings:
     """Names that a browser may know this machine by, beside those of `host`."""
     token: str = ""
     """What the presenter shows when others can reach the page; never logged."""
+    otlp: str = ""
+    """Where an OpenTelemetry collector takes metrics over HTTP, or nowhere."""
     stories: tuple[Path, ...] = ()
     """Files with stories of the user's own."""
 
@@ -65,6 +68,7 @@ class Settings:
             dumps=_switch(environ, "LOOPSCOPE_DUMPS", otherwise.dumps),
             allow_hosts=tuple(environ.get("LOOPSCOPE_ALLOW_HOSTS", "").split()),
             token=environ.get("LOOPSCOPE_TOKEN", ""),
+            otlp=_collector(environ, "LOOPSCOPE_OTLP"),
             stories=_files(environ, "LOOPSCOPE_STORIES"),
         )
 
@@ -129,6 +133,25 @@ def _port(environ: Mapping[str, str], name: str, default: int) -> int:
         return default
     try:
         return parse_port(text)
+    except SettingsError as error:
+        raise SettingsError(f"{name}: {error}") from None
+
+
+def parse_collector(text: str) -> str:
+    """Return the address in `text`, or raise `SettingsError`."""
+    if re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text):
+        return text
+    raise SettingsError(
+        f"a collector is an address such as http://localhost:4318, got {text!r}"
+    )
+
+
+def _collector(environ: Mapping[str, str], name: str) -> str:
+    text = environ.get(name)
+    if not text:
+        return ""
+    try:
+        return parse_collector(text)
     except SettingsError as error:
         raise SettingsError(f"{name}: {error}") from None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dashboard.server import wire
 
@@ -156,12 +156,13 @@ class Stream:
             data = before + b'"skipped":%d' % skipped + after
         return seq, data
 
-    def _encode_hello(self) -> bytes:
+    def describe_whole(self) -> dict[str, Any]:
+        """Return a `hello` with everything that is kept."""
         now_ns = self._now_ns()
         snapshot = wire.describe_snapshot(
             self._session, now_ns, self.seq, self._notices()
         )
-        hello = wire.describe_hello(
+        return wire.describe_hello(
             self._session,
             now_ns,
             run=self.run,
@@ -169,6 +170,9 @@ class Stream:
             skipped=0,
             snapshot=snapshot,
         )
+
+    def _encode_hello(self) -> bytes:
+        hello = self.describe_whole()
         # `retry` once: a dashboard that restarts is back within a second or two.
         return b"retry: 1000\n" + wire.sse("hello", self._id(self.seq), hello)
 

@@ -3,6 +3,7 @@
 // Builds the page once and wires it: stream → history → one frame loop → views. Knows everyone;
 // nobody knows it. Leaving the page is one abort.
 
+import { KeptStream, makeAsk, readHandout } from "./handout.js";
 import { makeActions } from "./input/actions.js";
 import { listenToKeys } from "./input/keys.js";
 import { Link } from "./input/link.js";
@@ -47,6 +48,11 @@ const leaving = new AbortController();
 const { signal } = leaving;
 addEventListener("pagehide", (event) => event.persisted || leaving.abort(), { signal });
 
+/** Not null: this page is a file of its own, and nobody is there to be asked. */
+const kept = readHandout(root);
+if (kept) root.dataset.handout = "";
+/** @type {(...given: ConstructorParameters<typeof Stream>) => Stream | KeptStream} */
+const openStream = kept ? (_, listener) => new KeptStream(kept.hello, listener) : (...given) => new Stream(...given);
 const history = new History();
 const clock = new LiveClock();
 const frames = new FrameLoop(draw);
@@ -79,7 +85,7 @@ let shownRun = "";
 let failure = "";
 let refusal = "";
 
-const stream = new Stream(
+const stream = openStream(
   "/events",
   {
     onHello(hello) {
@@ -163,7 +169,7 @@ const transport = new TransportView(
 );
 const panels = new Panels(
   root,
-  { history, viewport, choice, timeline, stream, triggers, actions, playback, transport, loops },
+  { history, viewport, choice, timeline, stream, triggers, actions, playback, transport, loops, ask: makeAsk(kept) },
   signal,
 );
 
@@ -272,14 +278,16 @@ setPresent(asked.has("present"));
 if (asked.has("experiment")) experiment.toggle(true);
 // Where there is no demo app there is nobody to tell a story with.
 const hasDemo = !part(root, "families").hidden;
-triggers.load().then(
-  (told) => {
-    if (hasDemo) stories.begin(told, coming ?? null);
-    coming = undefined;
-  },
-  (error) => {
-    failure = `The buttons are missing: ${error.message}.`;
-    frames.invalidate();
-  },
-);
+if (!kept) {
+  triggers.load().then(
+    (told) => {
+      if (hasDemo) stories.begin(told, coming ?? null);
+      coming = undefined;
+    },
+    (error) => {
+      failure = `The buttons are missing: ${error.message}.`;
+      frames.invalidate();
+    },
+  );
+}
 stream.open();

@@ -48,7 +48,7 @@ export class Theme {
   constructor(root, onChange, signal) {
     this.#root = root;
     this.#onChange = onChange;
-    const stored = localStorage.getItem(STORE_KEY) ?? "";
+    const stored = remembered() ?? "";
     this.choice = CHOICES.includes(stored) ? stored : "system";
     this.#root.dataset.theme = this.choice;
     for (const query of ["(prefers-color-scheme: dark)", "(prefers-contrast: more)"]) {
@@ -61,8 +61,25 @@ export class Theme {
     const at = CHOICES.indexOf(this.choice);
     this.choice = CHOICES[(at + 1) % CHOICES.length];
     this.#root.dataset.theme = this.choice;
-    localStorage.setItem(STORE_KEY, this.choice);
+    remember(this.choice);
     this.#onChange();
+  }
+}
+
+/** A page in a frame without an origin may not remember: then it is asked to at each visit. */
+function remembered() {
+  try {
+    return localStorage.getItem(STORE_KEY);
+  } catch {
+    return null;
+  }
+}
+
+function remember(choice) {
+  try {
+    localStorage.setItem(STORE_KEY, choice);
+  } catch {
+    // See above.
   }
 }
 

@@ -58,7 +58,11 @@ export class Link {
     const url = location.pathname + writeModes(location.search, modes()) + (fragment ? `#${fragment}` : "");
     if (url === this.#written) return;
     this.#written = url;
-    globalThis.history.replaceState(null, "", url);
+    try {
+      globalThis.history.replaceState(null, "", url);
+    } catch {
+      // A page inside of another document's text has no address of its own to write.
+    }
   }
 
   #restore() {

@@ -25,22 +25,25 @@ export class CodePane {
   #code;
   #signal;
   #onFound;
+  #request;
   #shown = "";
   /** @type {Map<string, Source | null>} null: asked, not there */
   #sources = new Map();
 
   /**
    * @param {ParentNode} root
+   * @param {(url: string, signal: AbortSignal) => Promise<Source | null>} ask
    * @param {() => void} onFound
    * @param {AbortSignal} signal
    */
-  constructor(root, onFound, signal) {
+  constructor(root, ask, onFound, signal) {
     this.#box = part(root, "code-pane");
     this.#title = part(root, "code-title");
     this.#tint = part(root, "code-tint");
     this.#verb = part(root, "code-verb");
     this.#code = part(root, "code-lines");
     this.#signal = signal;
+    this.#request = ask;
     this.#onFound = onFound;
   }
 
@@ -82,10 +85,9 @@ export class CodePane {
     this.#sources.set(place, null);
     try {
       const url = `/api/source?place=${encodeURIComponent(place)}`;
-      const response = await fetch(url, { signal: this.#signal });
-      // 204: there is such a line, but its code is not to be had here.
-      if (!response.ok || response.status === 204) return;
-      this.#sources.set(place, await response.json());
+      const source = await this.#request(url, this.#signal);
+      if (!source) return;
+      this.#sources.set(place, source);
       this.#onFound();
     } catch {
       // The dashboard is away, which the page says by itself; asked again when it is back.

@@ -46,9 +46,10 @@ export class Panels {
    * @param {import("../view/playback.js").Playback} stage.playback
    * @param {import("./transport.js").TransportView} stage.transport
    * @param {import("./loops.js").LoopChoice} stage.loops
-   * @param {import("../stream.js").Stream} stage.stream
+   * @param {import("../stream.js").Stream | import("../handout.js").KeptStream} stage.stream
    * @param {import("./triggers.js").TriggersView} stage.triggers
    * @param {ReturnType<typeof import("../input/actions.js").makeActions>} stage.actions
+   * @param {(url: string, signal: AbortSignal) => Promise<any>} stage.ask an answer's JSON, or null
    * @param {AbortSignal} signal
    */
   constructor(root, stage, signal) {
@@ -67,9 +68,9 @@ export class Panels {
       },
       signal,
     );
-    this.#code = new CodePane(root, () => viewport.touch(), signal);
+    this.#code = new CodePane(root, stage.ask, () => viewport.touch(), signal);
     this.#requests = new RequestsView(root, actions.selectRequest, signal);
-    this.#stall = new StallView(root, signal);
+    this.#stall = new StallView(root, stage.ask, signal);
     this.#threshold = new ThresholdView(root, (sentence) => (this.#refusal = sentence), signal);
     this.#parts = Object.fromEntries(
       ["hold", "selection", "announcer", "empty-range"].map((name) => [name, part(root, name)]),

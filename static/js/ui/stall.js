@@ -47,17 +47,20 @@ function packageOf(file) {
 export class StallView {
   #box;
   #signal;
+  #request;
   #key = "";
   #askedMs = -Infinity;
   #asking = false;
 
   /**
    * @param {ParentNode} root
+   * @param {(url: string, signal: AbortSignal) => Promise<any>} ask
    * @param {AbortSignal} signal
    */
-  constructor(root, signal) {
+  constructor(root, ask, signal) {
     this.#box = part(root, "stall");
     this.#signal = signal;
+    this.#request = ask;
   }
 
   /**
@@ -77,8 +80,8 @@ export class StallView {
   async #ask(id) {
     this.#asking = true;
     try {
-      const answer = await fetch(`/api/stalls/${id}`, { signal: this.#signal });
-      if (answer.ok) this.#draw(await answer.json());
+      const stall = await this.#request(`/api/stalls/${id}`, this.#signal);
+      if (stall) this.#draw(stall);
     } catch {
       // The page is leaving, or the connection is lost, which the lamp says.
     } finally {
