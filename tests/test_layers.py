@@ -96,7 +96,7 @@ ARROWS = {
     "remedies": {"meanings", "parse"},
     "advice": {"remedies"},
     "look": set(),
-    "rules": {"facts", "incidents", "journal", "look", "remedies", "waits"},
+    "rules": {"facts", "incidents", "journal", "look", "remedies", "victims", "waits"},
     "findings": {"look", "rules", "stalls"},
     "process": set(),
     "thread_cpu": {"process"},

@@ -15,6 +15,7 @@ from dashboard.server.incidents import IncidentKind
 from dashboard.server.journal import State
 from dashboard.server.look import Hit, Look, Rule
 from dashboard.server.remedies import NOT_YET
+from dashboard.server.victims import CLOCKWORK
 from dashboard.server.waits import base_of
 
 if TYPE_CHECKING:
@@ -78,6 +79,9 @@ def sync_call(look: Look) -> Iterator[Hit]:
 def _by_line(look: Look) -> dict[str, list[Stall]]:
     by_line: dict[str, list[Stall]] = defaultdict(list)
     for stall in look.stalls:
+        if stall.name in CLOCKWORK and not stall.victims.known:
+            # A server that imports its app before it serves keeps nobody waiting.
+            continue
         by_line[str(stall.culprit or stall.label or "a step")].append(stall)
     return by_line
 

@@ -155,6 +155,15 @@ def test_reason_is_told(ring_dir):
     )
 
 
+def test_system_without_such_signals(ring_dir, monkeypatch):
+    """Where there are no real-time signals, as on Windows, the ring says so."""
+    monkeypatch.delattr(signal, "SIGRTMAX")
+    ring = create_ring(kind="test", title="", loop_no=1, records_bytes=1 << 12)
+    DumpDoor(ring).open()
+
+    assert refusal(ring_dir) == "this system has no real-time signals"
+
+
 def test_failure_is_no_failure(ring_dir, monkeypatch):
     """If it cannot be opened for any reason, recording goes on without it."""
     monkeypatch.setenv("LOOPSCOPE_DUMPS", "on")

@@ -146,6 +146,19 @@ def test_a_step_below_the_threshold_is_no_finding(scene):
     assert scene.until(3 * SECOND).found() == {}
 
 
+@pytest.mark.parametrize("is_somebody_held_up", [False, True])
+def test_a_server_that_imports_its_app(scene, is_somebody_held_up):
+    """The server's own long step is no finding unless somebody had to wait for it."""
+    tape = scene.tape
+    tape.born(1, "Server.serve", 0).step(1, 0, MS).wake(1, SECOND)
+    if is_somebody_held_up:
+        tape.born(2, "run", 0).step(2, MS, 2 * MS).wake(2, SECOND)
+    seen_at(tape, SECOND, 2 * SECOND, 3)
+    tape.step(1, SECOND, 3 * SECOND)
+
+    assert bool(scene.until(3 * SECOND).found()) == is_somebody_held_up
+
+
 @pytest.mark.parametrize(("busy", "is_found"), [(99, True), (80, False)])
 def test_overload(scene, busy, is_found):
     """Busy all the time with short steps: the biggest share is named."""

@@ -29,6 +29,9 @@ import dashboard
 def held():
     sum(range(10**12))
 
+def brief():
+    sum(range(10**8))
+
 def asleep():
     time.sleep(10**6)
 
@@ -36,7 +39,7 @@ async def main():
     door = socket.create_server(("127.0.0.1", 0))
     print(door.getsockname()[1], flush=True)
     await asyncio.sleep(0.3)
-    {"held": held, "asleep": asleep, "idle": lambda: None}[sys.argv[1]]()
+    {"held": held, "brief": brief, "asleep": asleep, "idle": lambda: None}[sys.argv[1]]()
     while True:
         await asyncio.sleep(0.005)
 
@@ -140,6 +143,19 @@ def test_not_allowed_by_the_dashboard(tmp_path):
 
     assert (loop["state"], loop["culprit"]) == ("blocked", None)
     assert loop["dumps"] == {"sent": 0, "refusal": "switched off in the dashboard"}
+
+
+def test_without_a_signal_the_line_comes_when_the_call_returns(tmp_path):
+    """Where none may be sent the watchdog in the process names the C call, once it can
+    run again."""
+    with Observed(tmp_path, "brief", "main", allow_dumps=False) as observed:
+        observed.until(lambda loop: loop["held"], "no held lock")
+        observed.until(lambda loop: loop["state"] != "blocked", "no end")
+        loop = observed.look(20)
+    (stall,) = observed.session.stalls.kept
+
+    assert (stall.over, stall.culprit.function) == (True, "brief")
+    assert loop["dumps"]["sent"] == 0
 
 
 @pytest.mark.parametrize("how", ["idle", "held"])

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { formatPlace } from "../../static/js/format.js";
+import { History } from "../../static/js/model/history.js";
 import { foldStack, packagesOf } from "../../static/js/ui/stall.js";
-import { lampOf } from "../../static/js/ui/status.js";
+import { lampOf, sentencesOf } from "../../static/js/ui/status.js";
 
 const line = (file, user) => ({ file, line: 1, function: "f", user });
 
@@ -40,4 +41,14 @@ test("a stopped process is called frozen, and a C call without a line says why",
 test("a builtin that the loop itself calls has a name and no line", () => {
   assert.equal(formatPlace({ file: "", line: 0, function: "time.sleep" }), "time.sleep");
   assert.equal(formatPlace({ file: "/srv/shop.py", line: 41, function: "report" }), "shop.py:41");
+});
+
+test("where no signal can be used the page says what that means, once for each reason", () => {
+  const history = new History();
+  const of = (refusal, state = "idle") => ({ state, dumps: { sent: 0, refusal } });
+  history.loops = [of("no real-time signals"), of("no real-time signals"), of("switched off", "ended"), of("")];
+
+  assert.deepEqual(sentencesOf(history, { broken: 0 }, ""), [
+    { text: "A C call that holds the interpreter is named only once it returns: no real-time signals.", tone: "quiet" },
+  ]);
 });
