@@ -57,7 +57,7 @@ class Product:
         """End it as Ctrl-C does."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(20)
+            self.process.wait(40)
         self.process.stdout.close()
 
 

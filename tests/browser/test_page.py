@@ -272,9 +272,11 @@ def test_slow_motion(page):
     wait_state(page, "live")
 
 
-def test_code_follows_the_row(page):
+def test_code_follows_the_row(product, page):
     """A row's real source is shown with the line where it waits, also after a reload."""
-    press(page, "Slow")
+    # Longer than the button's, so that it still waits when a busy machine looks.
+    order = {"params": {"seconds": 10}}
+    assert page.request.post(f"{product.url}/api/trigger/slow", data=order).ok
     page.locator("[data-part=waiting-groups] [data-group=sleep] .being").click()
     lit = page.locator("[data-part=code-pane] [data-lit]")
     expect(lit).to_contain_text("await asyncio.sleep(seconds)")
