@@ -1,6 +1,7 @@
 """Block a real server in four ways, again and again, and compare what a viewer is told.
 
-    python tests/benchmarks/stalls.py [--runs 20] [--loops 'asyncio uvloop'] [PYTHON ...]
+    python tests/benchmarks/stalls.py [--runs 20] [--loops 'asyncio uvloop']
+        [--threads 'main other'] [PYTHON ...]
 
 Each PYTHON (default: this one) serves an app with uvicorn, its loop in the main thread
 and in another one; one dashboard watches, one viewer takes its frames. The handlers
@@ -8,8 +9,9 @@ themselves say when they began and ended. Printed for each kind of block:
 
 right   how often the line was the right one, in the end and while it lasted
 named   how long after the threshold the viewer had the line, the median and the worst
-gap     the longest time between two frames while the loop was blocked
-error   how far the told duration was from the true one, at worst
+        (goal 300 ms)
+gap     the longest time between two frames while the loop was blocked (goal 100 ms)
+error   how far the told duration was from the true one, at worst (goal 5 ms)
 dumps   signals sent, for all runs
 """
 
@@ -162,7 +164,7 @@ def main() -> int:
     parser.add_argument("pythons", nargs="*", default=[sys.executable])
     options = parser.parse_args()
     print(
-        f"{'':32} {'right':>12} {'named, ms':>12} {'gap, ms':>8} {'error, ms':>10} {'dumps':>6}"
+        f"{'':40} {'right':>12} {'named, ms':>12} {'gap, ms':>8} {'error, ms':>10} {'dumps':>6}"
     )
     all_right = True
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
@@ -205,7 +207,7 @@ def measure(
             all_right &= result.right == result.right_live == runs
             named = sorted(result.named_ms) or [float("nan")]
             print(
-                f"{name + ', ' + kind:32} {result.right:>3}, {result.right_live:>3}/{runs:<3} "
+                f"{name + ', ' + kind:40} {result.right:>3}, {result.right_live:>3}/{runs:<3} "
                 f"{statistics.median(named):>5.0f}, {named[-1]:>5.0f} {result.gap_ms:>8.0f} "
                 f"{result.error_ms:>10.1f} {dumps:>6}",
                 flush=True,
