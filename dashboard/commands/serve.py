@@ -53,8 +53,9 @@ def serve(
 
     from dashboard.app import create_app
 
+    app = create_app(settings, opened)
     config = uvicorn.Config(
-        create_app(settings, opened),
+        app,
         http="httptools",
         log_level="warning",
         access_log=False,
@@ -79,6 +80,11 @@ def serve(
                     program.signal(sig)
             elif program is not None:
                 program.kill()
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # At once; sse-starlette, which ends them elsewhere, looks twice a second.
+            app.state.dashboard.seats.close()
+            await super().shutdown(sockets)
 
     server = Server(config)
 

@@ -36,6 +36,7 @@ class Seats:
     def __init__(self, limit: int = MAX_VIEWERS) -> None:
         self.limit = limit
         self.taken = 0
+        self.are_closed = False
 
     def __repr__(self) -> str:
         return f"<Seats {self.taken} of {self.limit} taken>"
@@ -44,6 +45,10 @@ class Seats:
     def are_taken(self) -> bool:
         """Whether there is no seat left."""
         return self.taken >= self.limit
+
+    def close(self) -> None:
+        """Let every open stream end with what it sends next."""
+        self.are_closed = True
 
     @contextmanager
     def one(self) -> Iterator[None]:
@@ -68,7 +73,7 @@ class SeatedStream(EventSourceResponse):
         # itself, where a cancelled one would be reported as an incomplete answer.
         ending = anyio.Event()
         super().__init__(
-            events(ending.is_set),
+            events(lambda: ending.is_set() or seats.are_closed),
             sep="\n",
             send_timeout=SEND_TIMEOUT_S,
             shutdown_event=ending,

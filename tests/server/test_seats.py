@@ -75,6 +75,28 @@ async def test_no_seat_left():
     assert repr(seats) == "<Seats 0 of 3 taken>"
 
 
+async def test_all_end_at_once():
+    """When the seats are closed every stream ends by itself, completely."""
+    seats, frame = Seats(), asyncio.Event()
+
+    async def frames(is_over):
+        while not is_over():
+            yield b"data: frame\n\n"
+            await frame.wait()
+
+    viewers = [Viewer(seats, frames) for _ in range(5)]
+    async with asyncio.timeout(20):
+        for viewer in viewers:
+            await viewer.status
+        seats.close()
+        frame.set()
+        for viewer in viewers:
+            await viewer.task
+
+    assert seats.taken == 0
+    assert {viewer.body for viewer in viewers} == {b"data: frame\n\n"}
+
+
 async def test_stream_that_fails():
     """A stream that ends in an error gives its seat back as well."""
     seats = Seats(1)
