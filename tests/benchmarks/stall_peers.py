@@ -229,7 +229,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        theirs = install(options.python, home / "peers")
+        theirs = install(options.python, home / "peers", PACKAGES)
         (home / "blocks.py").write_text(BLOCKS)
         sizes = subprocess.run(
             [theirs, home / "blocks.py"], check=True, capture_output=True, text=True
@@ -249,14 +249,14 @@ def main() -> int:
     return 0
 
 
-def install(python: str, folder: Path) -> Path:
+def install(python: str, folder: Path, packages: tuple[str, ...]) -> Path:
     """Make an environment with the others' tools; return its interpreter."""
     if Path(python).resolve() == Path(sys.executable).resolve():
         venv.create(folder, with_pip=True)
     else:
         subprocess.run([python, "-m", "venv", folder], check=True)
     inside = folder / "bin" / "python"
-    for package in PACKAGES:
+    for package in packages:
         pip = [inside, "-m", "pip", "install", "--quiet", package]
         if subprocess.run(pip, stderr=subprocess.DEVNULL, check=False).returncode:
             print(f"{package} cannot be installed for this Python", file=sys.stderr)
