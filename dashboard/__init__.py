@@ -1,7 +1,7 @@
 """Loopscope: an oscilloscope for asyncio.
 
-`observe(app)` records an ASGI app and its loop, `record()` any other loop; the
-`loopscope` command shows what they record. Nothing heavy is imported here: this
+`observe(app)` records an ASGI app and its loop, `record()` any other loop, `mark()`
+says there that something happened; the `loopscope` command shows what they record. Nothing heavy is imported here: this
 module runs inside the observed program.
 """
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dashboard.recorder.attach import observe, record
+    from dashboard.recorder.attach import mark, observe, record
 
-__all__ = ["__version__", "observe", "record"]
+__all__ = ["__version__", "mark", "observe", "record"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"observe", "record"}:
+    if name in {"mark", "observe", "record"}:
         from dashboard.recorder import attach
 
         return getattr(attach, name)

@@ -38,7 +38,7 @@ import struct
 from enum import IntEnum
 
 #: Raise this when any byte of a ring file changes its meaning.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 RECORD = struct.Struct("<qqIIQ")
 RECORD_BYTES = RECORD.size
@@ -145,6 +145,9 @@ class Kind(IntEnum):
     DETAIL = 35
     """Of the wait of task `a` whose REASON follows: `b` = which `Detail`, `u` = its
     value. What varies from wait to wait is a number here, as strings are few."""
+    MARK = 36
+    """The program says at `t` that something happened: `b` = what, `a` = the task that
+    said so, or 0."""
 
 
 class Origin(IntEnum):

@@ -60,6 +60,9 @@ def read_flags(
         port=options.port,
         demo_port=options.demo_port,
         stall_ms=options.stall_ms,
+        keep=options.keep,
+        keep_stall_ms=options.keep_stall_ms,
+        keep_request_ms=options.keep_request_ms,
         dumps=options.dumps,
         otlp=options.otlp,
         demo=options.demo and options.command is None,
@@ -134,6 +137,9 @@ def _make_parser(defaults: Settings) -> argparse.ArgumentParser:
         demo_port=defaults.demo_port,
         demo=defaults.demo,
         stall_ms=defaults.stall_ms,
+        keep=defaults.keep,
+        keep_stall_ms=defaults.keep_stall_ms,
+        keep_request_ms=defaults.keep_request_ms,
         dumps=defaults.dumps,
         otlp=defaults.otlp,
         open=False,
@@ -287,6 +293,25 @@ def _add_server_flags(parser: argparse.ArgumentParser, given: set[str]) -> None:
         default=argparse.SUPPRESS,
         help="push the metrics to this OpenTelemetry collector, over HTTP",
     )
+    parser.add_argument(
+        "--keep",
+        action=Once,
+        given=given,
+        type=Path,
+        metavar="FOLDER",
+        default=argparse.SUPPRESS,
+        help="keep 5 s around each long stall, slow request or mark there as recordings",
+    )
+    for what, default in (("stall", 200), ("request", 1000)):
+        parser.add_argument(
+            f"--keep-{what}-ms",
+            action=Once,
+            given=given,
+            type=argument(parse_stall_ms),
+            metavar="MS",
+            default=argparse.SUPPRESS,
+            help=f"how long a {what} must last for that (default {default})",
+        )
     parser.add_argument(
         "--log-stalls",
         action="store_true",

@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -31,7 +32,7 @@ from dashboard.recorder.server_timing import time_answers
 from dashboard.recorder.threads import ThreadHooks
 from dashboard.recorder.watchdog import BEAT_S, Watchdog
 from dashboard.recorder.wrappers import WrapperHooks
-from dashboard.records import RingState
+from dashboard.records import Kind, RingState
 from dashboard.ring import create_ring
 
 if TYPE_CHECKING:
@@ -221,6 +222,32 @@ def current_recorder() -> Recorder | None:
         return None
     recording = _recordings.get(id(loop))
     return None if recording is None else recording.recorder
+
+
+#: A mark is a few words, not a report; and strings are few.
+MARK_CHARS = 200
+
+
+def mark(text: str) -> None:
+    """Say in the recording that something happened now; a dashboard may keep the
+    seconds around it. Does nothing where nobody records.
+
+    From a loop it is told there; from any other thread, in every recorded loop. At
+    most some words: what varies without end (numbers, ids) fills the string table.
+    """
+    recorder = current_recorder()
+    found = [recorder] if recorder is not None else []
+    if not found:
+        found = [each.recorder for each in list(_recordings.values())]
+    for each in found:
+        try:
+            if each.enabled:
+                no = each.current if recorder is not None else 0
+                ring = each.ring
+                name = ring.intern(str(text)[:MARK_CHARS])
+                ring.write(Kind.MARK, time.monotonic_ns(), 0, max(no, 0), name)
+        except Exception as error:  # noqa: BLE001 - nothing is raised into the program
+            logger.debug("a mark was not taken down: %r", error)
 
 
 class record:

@@ -22,6 +22,7 @@ from dashboard.server.advice import Advice
 from dashboard.server.batches import Batches
 from dashboard.server.excerpt import lines_of
 from dashboard.server.experiment import Experiment
+from dashboard.server.flight import FlightRecorder
 from dashboard.server.folders import places_of_user, rings_in, rings_of_user
 from dashboard.server.inbox import TriggerInbox
 from dashboard.server.keeper import Keeper
@@ -65,6 +66,15 @@ class Dashboard:
         self.session = opened.session if opened is not None else self._begin()
         self.thread_cpu = ThreadCpu()
         self._stall_log = StallLog(self.session)
+        self._flight: FlightRecorder | None = None
+        if settings.keep is not None and opened is None:
+            self._flight = FlightRecorder(
+                self.session,
+                self.keeper,
+                settings.keep,
+                stall_ns=round(settings.keep_stall_ms * 1e6),
+                request_ns=round(settings.keep_request_ms * 1e6),
+            )
         yours = load_files(settings.stories, OURS.ids)
         self.catalogue = Catalogue((*OURS.stories, *yours.stories))
         self._story_problems = yours.problems
@@ -180,6 +190,8 @@ class Dashboard:
                 await asyncio.gather(*ending)
                 self.follower.close()
                 self.advice.close()
+                if self._flight is not None:
+                    self._flight.close()
 
     def _push_metrics(self, group: asyncio.TaskGroup) -> asyncio.Task[None] | None:
         """Begin to, where settings say so.
@@ -222,6 +234,8 @@ class Dashboard:
         more = self.follower.poll()
         now_ns = time.monotonic_ns()
         self._stall_log.look(now_ns)
+        if self._flight is not None:
+            self._flight.look(now_ns)
         if self.session.findings.is_due(now_ns):
             cpu = self.thread_cpu.measure(self.session.loops.values(), now_ns)
             self.session.look(now_ns, cpu)

@@ -25,6 +25,8 @@ class IncidentKind(StrEnum):
     """The loop's exception handler was told of something that nobody handled."""
     CANCELLED = "cancelled"
     """A task ended because somebody cancelled it."""
+    MARK = "mark"
+    """The program itself said so: `dashboard.mark`."""
     TIMEOUT = "timeout"
     """A timeout fired and cancelled what a task was waiting for."""
 

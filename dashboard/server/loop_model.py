@@ -124,6 +124,7 @@ class LoopModel:
             Kind.FRAME: self.samples.frame,
             Kind.SAMPLE: self.samples.sample,
             Kind.EAGER: self.tasks.ran_eagerly,
+            Kind.MARK: self.mishaps.marked,
             Kind.PAUSE: self.mishaps.paused,
             Kind.EXCEPTION: self.mishaps.excepted,
             Kind.LIVES: self.survivors.lives,

@@ -51,6 +51,14 @@ class Mishaps:
         request = self._loop.running_request()
         self._tell(IncidentKind.PAUSE, t, u - t, text, request=request)
 
+    def marked(self, t: int, u: int, a: int, b: int) -> None:
+        """The program says that something happened."""
+        task = self._loop.tasks.by_no.get(a)
+        label = task.name if task is not None else ""
+        request = task.request.id if task is not None and task.request else 0
+        text = self._loop.names.text(b) or "mark"
+        self._tell(IncidentKind.MARK, t, 0, text, label=label, request=request)
+
     def excepted(self, t: int, u: int, a: int, b: int) -> None:
         """The loop's exception handler was told something."""
         message, error, file, line, function, name = self._loop.names.fields(b, 6)

@@ -47,6 +47,12 @@ class Settings:
     """What the presenter shows when others can reach the page; never logged."""
     otlp: str = ""
     """Where an OpenTelemetry collector takes metrics over HTTP, or nowhere."""
+    keep: Path | None = None
+    """Where the seconds around what went wrong are kept; None keeps none on disk."""
+    keep_stall_ms: float = 200.0
+    """A stall this long is kept there,"""
+    keep_request_ms: float = 1_000.0
+    """and so is a request that took this long."""
     stories: tuple[Path, ...] = ()
     """Files with stories of the user's own."""
 
@@ -69,6 +75,7 @@ class Settings:
             allow_hosts=tuple(environ.get("LOOPSCOPE_ALLOW_HOSTS", "").split()),
             token=environ.get("LOOPSCOPE_TOKEN", ""),
             otlp=_collector(environ, "LOOPSCOPE_OTLP"),
+            keep=Path(folder) if (folder := environ.get("LOOPSCOPE_KEEP")) else None,
             stories=_files(environ, "LOOPSCOPE_STORIES"),
         )
 
