@@ -38,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from dashboard.commands.open_file import open_file
 
             return open_file(settings, options)
+        if options.command == "compare":
+            from dashboard.commands.compare import compare
+
+            return compare(settings, options)
         if options.command == "record":
             from dashboard.commands.record import record
 

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from dashboard import __version__
 from dashboard.errors import TriggerError
 from dashboard.server import (
+    compare_routes,
     experiment_routes,
     export_routes,
     handout_routes,
@@ -32,11 +33,14 @@ if TYPE_CHECKING:
 
 
 def create_app(
-    settings: Settings | None = None, opened: Opened | None = None
+    settings: Settings | None = None,
+    opened: Opened | None = None,
+    beside: Opened | None = None,
 ) -> FastAPI:
     """Build the dashboard; without settings they come from the environment.
 
-    With a recording that was opened it shows that, and nothing else.
+    With a recording that was opened it shows that, and nothing else; with one
+    `beside` it, both on one axis as well.
 
     Raises:
         SettingsError: an environment variable makes no sense.
@@ -48,6 +52,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         dashboard = Dashboard(settings, opened)
         app.state.dashboard = dashboard
+        app.state.beside = beside
         async with dashboard.running():
             yield
 
@@ -62,6 +67,7 @@ def create_app(
     app.include_router(routes.router)
     app.include_router(stall_routes.router)
     app.include_router(recording_routes.router)
+    app.include_router(compare_routes.router)
     app.include_router(story_routes.router)
     app.include_router(experiment_routes.router)
     app.include_router(export_routes.router)

@@ -148,6 +148,8 @@ ARROWS = {
     "trace": {"journal"},
     "requests_csv": {"splits"},
     "otlp": {"metrics"},
+    "comparison": {"facts", "splits"},
+    "compare_routes": {"comparison", "routes", "wire"},
     "scripts": set(),
     "handout": {"scripts"},
     "handout_routes": {"export_routes", "handout", "routes", "wire"},
@@ -197,10 +199,12 @@ OUTSIDE = {
     "program": {"recorder"},  # names its door, which runs in the child
     "routes": {"errors", "demo", "__version__"},
     "handout_routes": {"__version__"},
+    "compare_routes": {"__version__"},
     "otlp": {"errors", "__version__"},
 }
 #: No clock and no I/O: any recording is a unit test of these.
 PURE = (
+    "comparison",
     "tallies",
     "trace",
     "effort",

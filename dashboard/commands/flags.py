@@ -186,6 +186,14 @@ def _make_parser(defaults: Settings) -> argparse.ArgumentParser:
     )
     opening.add_argument("file", metavar="FILE", help="a recording or a ring")
     _add_server_flags(opening, given)
+    comparing = commands.add_parser(
+        "compare",
+        help="show two recordings on one axis, and what differs",
+        description="Show two recordings, such as of before and after, on one axis.",
+    )
+    comparing.add_argument("one", metavar="BEFORE", help="a recording or a ring")
+    comparing.add_argument("other", metavar="AFTER", help="the one beside it")
+    _add_server_flags(comparing, given)
     return parser
 
 

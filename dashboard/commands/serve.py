@@ -34,6 +34,7 @@ def serve(
     start_program: Callable[[Callable[[int], None]], Program] | None = None,
     lines: Sequence[str] = (),
     opened: Opened | None = None,
+    beside: Opened | None = None,
 ) -> int:
     """Serve the page until somebody stops us; the program's end may be one reason."""
     sockets = sockets or listen_or_none(settings.host, settings.port, flag="--port")
@@ -53,7 +54,7 @@ def serve(
 
     from dashboard.app import create_app
 
-    app = create_app(settings, opened)
+    app = create_app(settings, opened, beside)
     config = uvicorn.Config(
         app,
         http="httptools",
