@@ -198,10 +198,18 @@ class Chaos:
                 return json.loads(body)
             except (OSError, http.client.HTTPException) as error:
                 if time.monotonic() > deadline:
-                    raise Unaccounted("the dashboard does not answer") from error
+                    raise Unaccounted(
+                        f"the dashboard does not answer:\n{self._where_it_is()}"
+                    ) from error
                 time.sleep(POLL_S)
             finally:
                 connection.close()
+
+    def _where_it_is(self) -> str:
+        """End a dashboard that is stuck, so that it says in which line."""
+        self.dashboard.send_signal(signal.SIGABRT)
+        self.dashboard.wait(PATIENCE_S)
+        return (self.folder / "dashboard.log").read_text()[-3000:]
 
     # ------------------------------------------------------------- starting again
 
@@ -214,7 +222,8 @@ class Chaos:
     def _start_dashboard(self) -> subprocess.Popen:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "dashboard", "watch"),
+                *(sys.executable, "-X", "faulthandler"),
+                *("-m", "dashboard", "watch"),
                 *("--port", str(self.page_port)),
             ],
             env=os.environ
