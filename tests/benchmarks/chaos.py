@@ -32,7 +32,7 @@ def main() -> int:
         try:
             for number in range(1, options.faults + 1):
                 chaos.strike()
-                if number % 20 == 0:
+                if number % 50 == 0:
                     print(chaos, flush=True)
         except Unaccounted as objection:
             print(f"seed {options.seed}, fault {chaos.faults}: {objection}")
