@@ -130,7 +130,9 @@ class _Taker:
 
     def turn(self) -> None:
         """Read what there is, and take it down."""
-        while self._follower.poll():
+        ends_s = time.monotonic() + FRAME_S
+        # A loop may tell more than anybody can follow: a page is turned nevertheless.
+        while self._follower.poll() and time.monotonic() < ends_s:
             pass
         now_ns = time.monotonic_ns()
         session = self.session
