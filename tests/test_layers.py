@@ -54,6 +54,7 @@ ARROWS = {
         "names",
         "samples",
         "served",
+        "starvation",
         "survivors",
         "tallies",
         "task",
@@ -73,6 +74,7 @@ ARROWS = {
         "workers",
     },
     "effort": {"tallies"},
+    "starvation": set(),
     "tape": set(),
     "columns": set(),
     "recording": {"columns", "tape"},
@@ -142,7 +144,7 @@ ARROWS = {
         "wire",
     },
     "excerpt": set(),
-    "stall_log": {"facts"},
+    "stall_log": {"facts", "stall"},
     "sources": {"excerpt", "parse"},
     "orders": set(),
     "trace": {"journal"},
@@ -205,6 +207,7 @@ OUTSIDE = {
 #: No clock and no I/O: any recording is a unit test of these.
 PURE = (
     "comparison",
+    "starvation",
     "tallies",
     "trace",
     "effort",

@@ -50,6 +50,7 @@ def find_facts(
     ]
     worst = max(ours, key=lambda stall: stall.duration_ns, default=None)
     culprit = worst.culprit if worst is not None else None
+    machine = "a busy machine" if worst is not None and worst.is_starved else None
     return {
         "count": len(leads),
         "good": sum(request.status == 200 for request in leads),
@@ -71,7 +72,7 @@ def find_facts(
         "held_ms": max(map(held_ns, others), default=0) / 1e6,
         "stalls": len(ours),
         "blocked_ms": worst.duration_ns / 1e6 if worst is not None else None,
-        "culprit": str(culprit) if culprit is not None else None,
+        "culprit": str(culprit) if culprit is not None else machine,
         "culprit_function": culprit.function if culprit is not None else None,
         "culprit_line": culprit.line if culprit is not None else None,
         "loops": len({request.loop for request in leads}),

@@ -192,6 +192,7 @@ class Findings:
                 if i.loop == loop.id and i.start_ns > since
             ],
             busy if len(spans) > SPAN else 0.0,
+            model.starvation.within(began_ns, now_ns) / span_ns if span_ns else 0.0,
             self._remedy_of,
             are_all_stalls=len(kept) < KEEP_STALLS or kept[0].end_ns <= since,
         )
@@ -200,8 +201,9 @@ class Findings:
         self, key: tuple[str, int, str], rule: Rule, loop: int, hit: Hit, now_ns: int
     ) -> None:
         finding = self.kept.get(key)
-        if finding is None and hit.stall:
-            # Found before its line was known, it is the same one under another name.
+        if hit.stall and (finding is None or finding.hit.stall != hit.stall):
+            # Found before its line was known, or whose fault it was, it is the same one
+            # under another name.
             for other, known in list(self.kept.items()):
                 if known.hit.stall == hit.stall and known.loop == loop:
                     del self.kept[other]

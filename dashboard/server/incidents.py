@@ -49,6 +49,8 @@ class Incident:
     """`file:line in function`, or empty."""
     by: str = ""
     """Who caused it, or empty."""
+    starved_ns: int = 0
+    """Of a pause, how long the loop's thread waited for a processor meanwhile."""
 
     def to_wire(self) -> dict[str, Any]:
         """Return it as frames and `/api/state` show it."""

@@ -57,6 +57,8 @@ class Look:
     """Of this loop, of the last minute."""
     busy: float = 0.0
     """Share of the span in which the loop ran something."""
+    starved: float = 0.0
+    """Share of the span in which its thread waited for a processor."""
     remedy: Callable[[Stall], Remedy | None] = lambda _: None
     """What to write instead of what a stall was seen at; `NOT_YET` while it is
     looked for."""

@@ -20,6 +20,7 @@ from dashboard.server.mishaps import Mishaps
 from dashboard.server.names import Names
 from dashboard.server.samples import Samples
 from dashboard.server.served import Served
+from dashboard.server.starvation import Starvation
 from dashboard.server.survivors import Survivors
 from dashboard.server.tallies import Histogram
 from dashboard.server.task import Task
@@ -80,6 +81,7 @@ class LoopModel:
         self.samples = Samples(self)
         self.mishaps = Mishaps(self, incidents or Incidents())
         self.effort = Effort()
+        self.starvation = Starvation()
         self.end_ns = 0
         """When the last step or poll that we know of ended."""
         self.polling = True

@@ -49,7 +49,11 @@ class Mishaps:
         whose = "in the loop" if b else "in another thread"
         text = f"garbage collection of generation {a}, {whose}"
         request = self._loop.running_request()
-        self._tell(IncidentKind.PAUSE, t, u - t, text, request=request)
+        # In another thread the loop's own waits for the lock, which is none of these.
+        starved_ns = self._loop.starvation.within(t, u)
+        self._tell(
+            IncidentKind.PAUSE, t, u - t, text, request=request, starved_ns=starved_ns
+        )
 
     def marked(self, t: int, u: int, a: int, b: int) -> None:
         """The program says that something happened."""
@@ -136,10 +140,21 @@ class Mishaps:
         request: int = 0,
         where: str = "",
         by: str = "",
+        starved_ns: int = 0,
     ) -> None:
-        number = self._loop.number
         self._incidents.add(
-            Incident(kind, number, t, duration_ns, text, label, request, where, by)
+            Incident(
+                kind,
+                self._loop.number,
+                t,
+                duration_ns,
+                text,
+                label,
+                request,
+                where,
+                by,
+                starved_ns,
+            )
         )
 
 

@@ -61,6 +61,18 @@ def count_turns(pid: int, thread: int) -> int:
         return -1
 
 
+def wait_of_thread(pid: int, thread: int) -> int:
+    """Return for how many ns a thread has wanted a processor and had none; -1 if unknown.
+
+    A wait counts when it is over. Waiting for the interpreter's lock is none.
+    """
+    try:
+        with open(f"/proc/{pid}/task/{thread}/schedstat", "rb", buffering=0) as file:
+            return int(file.read(100).split()[1])
+    except (OSError, ValueError, IndexError):
+        return -1
+
+
 def cpu_of_threads(pid: int) -> dict[int, int]:
     """Return for how many ns each thread of a process has had or wanted a processor.
 

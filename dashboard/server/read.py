@@ -208,6 +208,7 @@ class Follower:
         more = True
         while self._now_ns() - now_ns < ROUND_NS:
             data = reader.read(now_ns)
+            followed.vigil.look_at_waits(self._now_ns(), cells[Cell.LOOP_THREAD])
             if reader.missed != missed:
                 missed = reader.missed
                 loop.lose()

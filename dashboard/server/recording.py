@@ -54,6 +54,7 @@ KINDS: tuple[type[Any], ...] = (
     tape.Frame,
     tape.Threshold,
     tape.Source,
+    tape.Starved,
 )
 _NUMBERS = {kind: number for number, kind in enumerate(KINDS, 1)}
 _INT, _STR, _BYTES, _INTS, _STRS, _FLOATS = range(6)

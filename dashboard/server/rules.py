@@ -42,6 +42,12 @@ ROW = 3
 MAX_ROW = 12
 ROW_NS = 5_000_000
 ROW_SHARE = 0.6
+#: Of its time on, to wait this much for a processor is worth a word.
+STARVED = 0.1
+MORE_MACHINE = (
+    "Stop other programs, or give the app more processors; a container's CPU limit "
+    "counts, too."
+)
 #: A pause this long is felt.
 PAUSE_NS = 50_000_000
 #: So many trips to a thread for one answer are worth a word.
@@ -81,6 +87,8 @@ def _by_line(look: Look) -> dict[str, list[Stall]]:
     for stall in look.stalls:
         if stall.name in CLOCKWORK and not stall.victims.known:
             # A server that imports its app before it serves keeps nobody waiting.
+            continue
+        if stall.is_starved:
             continue
         by_line[str(stall.culprit or stall.label or "a step")].append(stall)
     return by_line
@@ -137,12 +145,41 @@ def overload(look: Look) -> Iterator[Hit]:
     first = look.shares[0]
     share = first.ns / max(1, look.span_ns)
     name = look.label(first.label)
-    yield Hit(
-        "overload",
+    sentence = (
         f"The loop is {look.busy:.0%} busy: {share:.0%} of its time goes to {name}, "
-        f"over {first.steps:,} steps.",
-        "Do less per request, or start more workers: one loop uses one processor.",
-        look.busy * 1000,
+        f"over {first.steps:,} steps"
+    )
+    action = "Do less per request, or start more workers: one loop uses one processor."
+    if look.starved >= STARVED:
+        sentence += f"; for {look.starved:.0%} of the time it waits for a processor"
+        action = MORE_MACHINE
+    yield Hit("overload", f"{sentence}.", action, look.busy * 1000)
+
+
+def busy_machine(look: Look) -> Iterator[Hit]:
+    """Steps were long because other programs had the processors: no line's fault."""
+    # While one lasts it may still turn out to be its own fault.
+    stalls = [stall for stall in look.stalls if stall.is_starved and stall.over]
+    if not stalls:
+        return
+    worst = max(stalls, key=lambda stall: stall.starved_ns)
+    length, waited = (
+        duration(ns / 1e6) for ns in (worst.duration_ns, worst.starved_ns)
+    )
+    said = str(worst.victims.to_wire()["words"])
+    sentence = f"A step of the loop waited {waited} of its {length} for a processor"
+    if len(stalls) > 1:
+        sentence = (
+            f"{len(stalls)} steps of the loop were long only because they waited for a "
+            f"processor; the worst waited {waited} of its {length}"
+        )
+    yield Hit(
+        "machine",
+        f"{sentence}; it {said}." if said else f"{sentence}.",
+        MORE_MACHINE,
+        sum(stall.starved_ns for stall in stalls) / 1e6,
+        stalls[-1].end_ns,
+        stall=stalls[-1].id,
     )
 
 
@@ -344,7 +381,8 @@ def gc_pause(look: Look) -> Iterator[Hit]:
     pauses = [
         incident
         for incident in look.incidents
-        if incident.kind == IncidentKind.PAUSE and incident.duration_ns >= PAUSE_NS
+        if incident.kind == IncidentKind.PAUSE
+        and incident.duration_ns - incident.starved_ns >= PAUSE_NS
     ]
     if pauses:
         longest = max(pause.duration_ns for pause in pauses)
@@ -364,6 +402,7 @@ RULES = (
     Rule("blocked_loop", "One step holds the loop", blocked_loop),
     Rule("sync_call", "A blocking call in an async handler", sync_call),
     Rule("overload", "Busy all the time, nobody to blame", overload, looks=8),
+    Rule("busy_machine", "The machine is too busy", busy_machine),
     Rule("tokens_exhausted", "Thread tokens exhausted", tokens_exhausted),
     Rule("cpu_in_thread", "A thread fights for the interpreter", cpu_in_thread, 4),
     Rule("awaits_in_a_row", "Awaits in a row", awaits_in_a_row),

@@ -96,6 +96,12 @@ class ObservedLoop:
             self.tape(told.Arrived(self.id, t, count))
         self.model.stalls.arrived(self.model, t, count)
 
+    def starved(self, since_ns: int, until_ns: int, ns: int) -> None:
+        """Tell that its thread waited so long for a processor. Before the records."""
+        if self.tape is not None:
+            self.tape(told.Starved(self.id, since_ns, until_ns, ns))
+        self.model.starvation.told(since_ns, until_ns, ns)
+
     def tape_strings(self) -> None:
         """Take down the strings that are new."""
         strings = self.model.names.strings
@@ -388,6 +394,7 @@ class Session:
             "note": loop.note,
             "blocked_ms": round(blocked_ms, 3),
             "culprit": culprit.to_wire() if culprit is not None else None,
+            "starved": stall is not None and stall.is_starved,
             "ready": model.tasks.count(State.READY, State.DUE),
             "waiting": model.tasks.count(
                 State.WAITING, State.THREAD, State.THREAD_QUEUE, State.PROCESS

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Lines of one stall that are counted one by one.
 KEEP_LINES = 50
+#: To have waited this part of its length for a processor is worth a word.
+STARVED = 0.1
 
 
 class Line(NamedTuple):
@@ -60,6 +62,10 @@ class Stall:
     seen: dict[tuple[str, int], Seen] = field(default_factory=dict)
     victims: held.Victims = field(default_factory=held.Victims)
     end_ns: int = 0
+    starved_ns: int = 0
+    """How long of it its thread wanted a processor that others had."""
+    threshold_ns: int = 0
+    """What made it a stall, when it was found."""
 
     @property
     def label(self) -> str:
@@ -77,10 +83,22 @@ class Stall:
         return max(self.seen.values(), key=lambda seen: seen.count, default=None)
 
     @property
-    def culprit(self) -> Place | None:
-        """The line to blame, as far as it is known."""
+    def is_starved(self) -> bool:
+        """Whether it would be none, had its thread had a processor: no line's fault."""
+        own_ns = self.duration_ns - self.starved_ns
+        waited = self.starved_ns >= STARVED * self.duration_ns
+        return waited and own_ns < self.threshold_ns
+
+    @property
+    def seen_at(self) -> Place | None:
+        """The line where it was, to blame or not, as far as it is known."""
         worst = self.worst
         return worst.place if worst is not None else None
+
+    @property
+    def culprit(self) -> Place | None:
+        """The line to blame, as far as it is known; none if the machine is."""
+        return None if self.is_starved else self.seen_at
 
     def see(self, sample: Sample) -> None:
         """Count a sample."""
@@ -106,6 +124,8 @@ class Stall:
             "start_ns": self.start_ns,
             "duration_ms": round(self.duration_ns / 1e6, 3),
             "over": self.over,
+            "starved_ms": round(self.starved_ns / 1e6, 3),
+            "starved": self.is_starved,
             "label": self.label,
             "request": self.request,
             "culprit": culprit.to_wire() if culprit else None,

@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from dashboard.server.facts import duration
+from dashboard.server.stall import STARVED
 
 if TYPE_CHECKING:
     from dashboard.server.session import Session
@@ -55,6 +56,12 @@ class StallLog:
         line = f"{where} held the loop for {duration(stall.duration_ns / 1e6)}"
         if stall.culprit is not None and stall.label:
             line = f"{line} (in {stall.label})"
+        if stall.starved_ns >= STARVED * stall.duration_ns:
+            line = f"{line}, of which it waited {duration(stall.starved_ns / 1e6)} "
+            line += "for a processor"
+        if stall.is_starved:
+            line = f"the machine was too busy: {line}"
+            line += f" (where it was: {stall.seen_at})" if stall.seen_at else ""
         words = str(stall.victims.to_wire()["words"])
         line = f"{line}; it {words}" if words else f"{line}; nobody had to wait"
         loop = self._session.loops.get(stall.loop)

@@ -142,6 +142,7 @@ class Stalls:
         if stall is None or stall.over or not self._is_same(stall, since_ns):
             name, blamed = loop.running_name(), loop.serving()
             stall = Stall(self._next_id, loop.number, since_ns, 0, name, blamed)
+            stall.threshold_ns = self.threshold_ns
             self._next_id += 1
             self._last[loop.number] = stall
             self.kept.append(stall)
@@ -156,6 +157,8 @@ class Stalls:
             stall.victims.known.pop(held.Key(held.REQUEST, stall.request), None)
         stall.end_ns = end_ns
         stall.duration_ns = self._lasted(loop, stall.start_ns, end_ns)
+        starved_ns = loop.starvation.within(stall.start_ns, end_ns)
+        stall.starved_ns = min(starved_ns, stall.duration_ns)
         held.count_held(
             stall.victims,
             loop,

@@ -80,6 +80,15 @@ class Arrived(NamedTuple):
     waiting: int
 
 
+class Starved(NamedTuple):
+    """Between two looks the loop's thread waited so long for a processor."""
+
+    loop: int
+    since: int
+    until: int
+    ns: int
+
+
 class Stack(NamedTuple):
     """The stack of the step in progress, by a dump: four columns of lines."""
 
@@ -173,6 +182,7 @@ Entry = (
     | Frame
     | Threshold
     | Source
+    | Starved
 )
 
 Write = Callable[[Entry], None]

@@ -2,7 +2,8 @@
 
 A silent one may be frozen, or blocked; held by one C call, so that it cannot even
 say where; and requests may pile up at its door that it has not seen. Looks only
-while there is silence: a healthy loop is never looked at, nor sent a signal.
+while there is silence: of a healthy loop nothing is asked but how long its thread has
+waited for a processor, and it is never sent a signal.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 DOOR_AFTER_NS = 40_000_000
 #: A server opens its ports once, and long before it is busy.
 DOORS_EVERY_NS = 2_000_000_000
+#: To have waited less than this for a processor between two looks is nothing.
+STARVED_NS = 1_000_000
 #: Looking at the door may take this share of the time.
 DOOR_SHARE = 0.2
 
@@ -52,6 +55,8 @@ class Vigil:
         self._went_ns = 0
         """When the process was last seen not to be stopped."""
         self._frozen_since_ns = 0
+        self._waited = (0, 0, -1)
+        """Which thread, when it was looked at, and how long it had waited by then."""
         self._step_ns = 0
         self._sockets: frozenset[str] = frozenset()
         self._doors: dict[str, frozenset[str]] = {}
@@ -83,6 +88,17 @@ class Vigil:
             self._frozen_since_ns = 0
             self._went_ns = now_ns
         return self._frozen_since_ns
+
+    def look_at_waits(self, now_ns: int, thread: int) -> None:
+        """Tell the model how long the loop's thread has waited for a processor.
+
+        After records were read, so that it covers them, and before they are told.
+        """
+        before, since_ns, then_ns = self._waited
+        waited_ns = process.wait_of_thread(self._pid, thread) if thread else -1
+        self._waited = (thread, now_ns, waited_ns)
+        if thread == before and waited_ns - then_ns >= STARVED_NS and then_ns >= 0:
+            self._loop.starved(since_ns, now_ns, waited_ns - then_ns)
 
     def look(self, now_ns: int, cells: dict[Cell, int]) -> None:
         """Look after the records have been read, and tell the model what is seen."""

@@ -74,6 +74,7 @@ export function isRequestKind(kind) {
  * @property {"idle"|"running"|"blocked"|"frozen"|"ended"} state
  * @property {number} blocked_ms
  * @property {Culprit | null} culprit
+ * @property {boolean} starved the stall is no line's fault, so far: there was no processor for it
  * @property {number} ready
  * @property {number} waiting
  * @property {number} utilisation
@@ -120,6 +121,8 @@ export function isRequestKind(kind) {
  * @property {number} duration_ms
  * @property {boolean} over
  * @property {number} request
+ * @property {number} starved_ms its thread waited so long for a processor
+ * @property {boolean} starved it would be none without that: nobody is to blame, there is no culprit
  * @property {Culprit | null} culprit
  * @property {boolean} holds_lock
  * @property {HeldUp & {door: number, others: HeldUp, lanes: number[], words: string}} victims

@@ -100,7 +100,8 @@ def playing(product, name, scene):
     wait_for(lambda: product.get(batch)["done"], f"the end of {name}")
 
 
-@pytest.mark.parametrize("rule", [rule.id for rule in RULES])
+# That the machine is too busy is no request's doing: tests/server/test_vigil.py.
+@pytest.mark.parametrize("rule", [r.id for r in RULES if r.id != "busy_machine"])
 def test_rule(product, rule):
     """A rule says yes to its scenario, in words about it, and not to the one near it."""
     scene = SCENE_OF[rule]

@@ -326,6 +326,71 @@ def test_gc_pause(scene, length, is_found):
     assert ("gc_pause" in scene.until(2 * SECOND).found()) == is_found
 
 
+@pytest.mark.parametrize(("waited", "is_found"), [(10, True), (50, False)])
+def test_gc_pause_without_a_processor(scene, waited, is_found):
+    """What a pause waited for a processor is no fault of the collector."""
+    scene.loop.starved(SECOND, SECOND + 80 * MS, waited * MS)
+    scene.tape.put(Kind.PAUSE, SECOND, SECOND + 80 * MS, 2, 1)
+    scene.tape.call("allocate", SECOND - MS, SECOND + 81 * MS)
+
+    assert ("gc_pause" in scene.until(2 * SECOND).found()) == is_found
+
+
+@pytest.mark.parametrize(
+    ("waited", "rules"), [(210, {"busy_machine"}), (150, {"sync_call"})]
+)
+def test_busy_machine(scene, waited, rules):
+    """A step that was long for want of a processor blames no line; one that would have
+    been anyway does."""
+    scene.tape.born(1, "run", 0)
+    seen_at(scene.tape, SECOND, SECOND + 100 * MS, 2)
+    scene.loop.starved(SECOND, SECOND + 300 * MS, waited * MS)
+    scene.tape.step(1, SECOND, SECOND + 300 * MS, Kind.STEP_DONE)
+    scene.until(2 * SECOND)
+
+    assert set(scene.found()) == rules
+    if "busy_machine" in rules:
+        (finding,) = scene.session.findings.describe(scene.now_ns)
+        assert finding["sentence"] == (
+            "A step of the loop waited 210 ms of its 300 ms for a processor."
+        )
+        assert (finding["place"], finding["fix"]) == (None, None)
+        assert finding["action"].startswith("Stop other programs")
+
+
+def test_a_line_that_is_cleared_is_no_finding_any_more(scene):
+    """What was blamed while it lasted, before the system told of its wait, is not kept."""
+    scene.tape.born(1, "run", 0)
+    for began in (SECOND, 2 * SECOND):
+        seen_at(scene.tape, began, began + 100 * MS, 2)
+        scene.tape.play()
+        scene.cells |= {Cell.OWNER: 1, Cell.SINCE: began}
+        scene.until(began + LOOK_EVERY_NS)
+        assert "sync_call" in scene.found()
+        scene.loop.starved(began, began + 300 * MS, 280 * MS)
+        scene.tape.step(1, began, began + 300 * MS)
+        scene.cells |= {Cell.OWNER: 0}
+        scene.until(began + SECOND // 2)
+
+        assert set(scene.found()) == {"busy_machine"}
+
+
+def test_overload_on_a_busy_machine(scene):
+    """That a loop is busy for want of a processor is said, and what to do then."""
+    scene.tape.born(1, "parse_row", 0)
+    for t in range(0, 8000, 100):
+        scene.tape.wake(1, t * MS).step(1, t * MS, (t + 99) * MS)
+        scene.tape.poll((t + 99) * MS, (t + 100) * MS)
+        scene.loop.starved(t * MS, (t + 100) * MS, 50 * MS)
+        if t % 500 == 400:
+            scene.until(t * MS)
+    found = scene.until(8 * SECOND).found()
+
+    assert "for 50% of the time it waits for a processor." in found["overload"]
+    verdict = scene.session.findings.verdict(scene.now_ns)
+    assert verdict["action"].startswith("Stop other programs")
+
+
 def test_every_rule_is_tried_here():
     """A rule that is added has its scenes in this file."""
     text = Path(__file__).read_text()

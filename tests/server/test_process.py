@@ -48,6 +48,32 @@ def test_thread():
         sleeper.join()
 
 
+def test_wait_for_a_processor():
+    """A thread beside which others want its only processor is seen to have waited."""
+    hog = "import os\nos.sched_setaffinity(0, {int(input())})\nwhile True: pass"
+    processor = min(os.sched_getaffinity(0))
+    pid = os.getpid()
+    if process.wait_of_thread(pid, pid) < 0:
+        pytest.skip("this system does not tell")
+    hogs = [
+        subprocess.Popen([sys.executable, "-c", hog], stdin=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    try:
+        before = process.wait_of_thread(hogs[0].pid, hogs[0].pid)
+        for each in hogs:
+            each.stdin.write(f"{processor}\n".encode())
+            each.stdin.flush()
+        until(
+            lambda: process.wait_of_thread(hogs[0].pid, hogs[0].pid) > before + 10**7,
+            "no wait",
+        )
+    finally:
+        for each in hogs:
+            each.kill()
+            each.communicate()
+
+
 def test_signals():
     """Which signals are handled and held back is seen, one bit each."""
     number = signal.SIGRTMAX - 9
@@ -71,6 +97,7 @@ def test_nobody():
     """Of a process that is not there nothing is known, and that is no error."""
     assert process.look_at_thread(NOBODY, NOBODY) is None
     assert process.count_turns(NOBODY, NOBODY) == -1
+    assert process.wait_of_thread(NOBODY, NOBODY) == -1
     assert process.is_stopped(NOBODY) is False
     assert process.sockets_of(NOBODY) == frozenset()
     assert process.doors_of(NOBODY, frozenset()) == {}

@@ -284,6 +284,7 @@ def test_every_entry_comes_back():
         tape.Frame(1_600),
         tape.Threshold(5),
         tape.Source("f", 1, "g", 1, "code", 0),
+        tape.Starved(1, 5, 6, 7),
         tape.Records(1, put(Kind.POLL, 1_700, 1_800) * 3),
     ]
     assert {type(entry) for entry in entries} == set(recording.KINDS)

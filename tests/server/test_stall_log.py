@@ -71,6 +71,20 @@ def test_nobody_had_to_wait(shop, caplog):
     ]
 
 
+def test_the_machine_is_to_blame(shop, caplog):
+    """Of a step that waited for a processor it says how long, and only where it was."""
+    shop.put(Kind.SAMPLE, SECOND_NS + 5, SECOND_NS, 2)
+    shop.loop.starved(SECOND_NS, SECOND_NS + 200_000_000, 180_000_000)
+    shop.step(SECOND_NS, SECOND_NS + 210_000_000)
+    shop.log.look(3 * SECOND_NS)
+
+    assert caplog.messages == [
+        "Shop (pid 4711): the machine was too busy: report held the loop for 210 ms, of "
+        "which it waited 180 ms for a processor (where it was: shop.py:41 in report); "
+        "nobody had to wait"
+    ]
+
+
 def test_not_before_it_is_over(shop, caplog):
     """While a stall lasts, and for a moment after it, nothing is said."""
     cells = dict.fromkeys(Cell, 0) | {Cell.STATE: RingState.RECORDING, Cell.OWNER: 1}

@@ -218,6 +218,8 @@ def test_to_wire(tape):
         "start_ns": 100,
         "duration_ms": 300.0,
         "over": True,
+        "starved_ms": 0.0,
+        "starved": False,
         "label": "main",
         "request": 0,
         "culprit": None,
@@ -233,6 +235,61 @@ def test_to_wire(tape):
             "words": "delayed GET /1 by 300 ms",
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("looks", "starved", "blamed"),
+    [
+        # Nothing is told, or of other times only.
+        ([], 0, True),
+        ([(-200, 100, 150), (400, 500, 90)], 0, True),
+        # What is left of it is no stall; or it is.
+        ([(100, 250, 150), (250, 400, 60)], 210, False),
+        ([(100, 250, 150), (250, 400, 40)], 190, True),
+        # A look that began before it or ended after it counts in part.
+        ([(50, 150, 80), (150, 400, 200)], 240, False),
+        ([(100, 300, 150), (300, 500, 100)], 200, True),
+        # A wait counts when it is over, however long it was: never more than the step.
+        ([(399, 401, 250)], 249, False),
+        ([(399, 401, 900)], 300, False),
+        # What was waited before a look that it began in was not in it.
+        ([(50, 150, 900)], 50, True),
+    ],
+)
+def test_without_a_processor(tape, looks, starved, blamed):
+    """What a step waited for a processor is told, and without it a step must be long to
+    be blamed."""
+    sample(tape, 100 * MS, 250 * MS, 41)
+    for since, until, waited in looks:
+        tape.model.starvation.told(since * MS, until * MS, waited * MS)
+    tape.step(1, 100 * MS, 400 * MS).play()
+    (stall,) = tape.stalls.kept
+
+    assert stall.starved_ns == starved * MS
+    assert (stall.culprit is not None, stall.is_starved) == (blamed, not blamed)
+    assert stall.seen_at.line == 41
+    assert stall.describe()["samples"][0]["line"] == 41
+
+
+def test_blamed_once_it_is_its_own_fault(tape):
+    """A step under way is blamed as soon as it has lasted too long by itself."""
+    sample(tape, 100 * MS, 150 * MS, 41)
+    tape.play()
+    told = []
+    for now in range(200, 400, 50):
+        tape.model.starvation.told((now - 50) * MS, now * MS, 25 * MS)
+        tape.model.tick(now * MS, 1, 100 * MS)
+        told.append(tape.stalls.kept[0].to_wire()["starved"])
+
+    assert told == [True, False, False, False]
+
+
+def test_a_wait_too_short_to_matter(tape):
+    """A step just above the threshold is not excused by the little it waited."""
+    tape.model.starvation.told(100 * MS, 150 * MS, 5 * MS)
+    tape.step(1, 100 * MS, 204 * MS).play()
+
+    assert not tape.stalls.kept[0].is_starved
 
 
 def test_kept_are_bounded(tape):

@@ -32,6 +32,11 @@ def held():
 def brief():
     sum(range(10**8))
 
+def burn():
+    end = time.thread_time() + 0.04
+    while time.thread_time() < end:
+        pass
+
 def asleep():
     time.sleep(10**6)
 
@@ -39,9 +44,13 @@ async def main():
     door = socket.create_server(("127.0.0.1", 0))
     print(door.getsockname()[1], flush=True)
     await asyncio.sleep(0.3)
-    {"held": held, "brief": brief, "asleep": asleep, "idle": lambda: None}[sys.argv[1]]()
+    calls = {"held": held, "brief": brief, "asleep": asleep, "burn": burn}
+    call = calls.get(sys.argv[1], lambda: None)
+    call()
     while True:
         await asyncio.sleep(0.005)
+        if call is burn:
+            burn()
 
 def run():
     with asyncio.Runner() as runner, dashboard.record(runner.get_loop()):
@@ -156,6 +165,38 @@ def test_without_a_signal_the_line_comes_when_the_call_returns(tmp_path):
 
     assert (stall.over, stall.culprit.function) == (True, "brief")
     assert loop["dumps"]["sent"] == 0
+
+
+def test_no_processor_for_it(tmp_path):
+    """A step that is long only because other programs have its processor blames no line,
+    and the machine is found to be too busy."""
+    me = os.getpid()
+    if process.wait_of_thread(me, me) < 0 or not hasattr(os, "sched_setaffinity"):
+        pytest.skip("this system does not tell")
+    processor = min(os.sched_getaffinity(0))
+    hog = f"import os\nos.sched_setaffinity(0, {{{processor}}})\nwhile True: pass"
+    with Observed(tmp_path, "burn", "main") as observed:
+        hogs = [subprocess.Popen([sys.executable, "-c", hog]) for _ in range(3)]
+        try:
+            os.sched_setaffinity(observed.process.pid, {processor})
+            # They come first.
+            priority = os.getpriority(os.PRIO_PROCESS, 0) + 10
+            os.setpriority(os.PRIO_PROCESS, observed.process.pid, min(19, priority))
+            kept = observed.session.stalls.kept
+            observed.until(
+                lambda _: any(stall.over and stall.is_starved for stall in kept),
+                "no step that waited for a processor",
+            )
+        finally:
+            for each in hogs:
+                each.kill()
+                each.wait()
+    observed.session.look(time.monotonic_ns(), {})
+    findings = observed.session.findings
+
+    stall = next(stall for stall in kept if stall.is_starved)
+    assert stall.culprit is None
+    assert findings.answers["busy_machine"] == "yes"
 
 
 @pytest.mark.parametrize("how", ["idle", "held"])

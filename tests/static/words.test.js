@@ -84,6 +84,23 @@ test("a stall is told with its line, its length and its victims", () => {
   assert.match(told(verdictOf({ ...stall, over: false })), /^reports.py:41 holds the loop\. It delays/);
 });
 
+test("of a stall that is the machine's fault no line is told", () => {
+  const stall = {
+    id: 1, loop: 1, start_ns: 0, duration_ms: 210, starved_ms: 180, starved: true, over: true, culprit: null,
+    victims: { count: 0, delay_ms: 0 },
+  };
+  const told = ({ title, body }) => plain(title + ". " + body.map((x) => x.strong ?? x).join(""));
+
+  assert.equal(
+    told(verdictOf(stall)),
+    "The machine is too busy: a step took 210 ms. It waited 180 ms of its 210 ms for a processor. No request had to wait for it.",
+  );
+  const own = { ...stall, starved: false, starved_ms: 60, culprit: { file: "reports.py", line: 41, function: "build" } };
+  assert.match(told(verdictOf(own)), /^reports.py:41 held the loop for 210 ms\. It waited 60.0 ms of/);
+  const loop = { state: "blocked", utilisation: 1, pid: 7, culprit: null, starved: true };
+  assert.equal(lampOf("live", loop, 210).detail, "it waits for a processor");
+});
+
 test("the lamp has a word for every state of the page and of the loop", () => {
   const loop = { state: "blocked", utilisation: 1, pid: 7, culprit: { file: "a/b.py", line: 3, function: "f" } };
   const words = [

@@ -8,6 +8,8 @@ import { ChecksView } from "./checks.js";
 import { make, part, setText } from "./parts.js";
 
 const NOBODY_WAITED = "No request had to wait for it.";
+/** To have waited this part of its length for a processor is worth a word. */
+const STARVED = 0.1;
 
 /**
  * @param {import("../wire.js").Stall} stall
@@ -16,10 +18,15 @@ const NOBODY_WAITED = "No request had to wait for it.";
 export function verdictOf(stall) {
   const place = formatPlace(stall.culprit) || "One step";
   const length = formatMs(stall.duration_ms);
-  const title = stall.over ? `${place} held the loop for ${length}` : `${place} holds the loop`;
+  const held = stall.over ? `${place} held the loop for ${length}` : `${place} holds the loop`;
+  // While it lasts it may still turn out to be its own fault.
+  const title = stall.starved && stall.over ? `The machine is too busy: a step took ${length}` : held;
   const { count, delay_ms: delayMs } = stall.victims;
-  if (!count) return { title, body: [stall.over ? NOBODY_WAITED : "Nobody else can run."] };
+  const waited = `It waited ${formatMs(stall.starved_ms)} of its ${length} for a processor. `;
+  const why = stall.starved_ms >= STARVED * stall.duration_ms ? [waited] : [];
+  if (!count) return { title, body: [...why, stall.over ? NOBODY_WAITED : "Nobody else can run."] };
   const body = [
+    ...why,
     stall.over ? "It delayed " : "It delays ",
     { strong: countOf(count, "request") },
     " by ",

@@ -70,7 +70,7 @@ export class StallView {
   show(stall, nowMs) {
     this.#box.hidden = !stall;
     const culprit = stall?.culprit;
-    const key = stall ? `${stall.id} ${stall.over} ${culprit?.file}:${culprit?.line}` : "";
+    const key = stall ? `${stall.id} ${stall.over} ${culprit?.file}:${culprit?.line} ${stall.starved}` : "";
     if (!stall || key === this.#key || this.#asking || nowMs - this.#askedMs < ASK_EVERY_MS) return;
     this.#key = key;
     this.#askedMs = nowMs;
@@ -93,7 +93,7 @@ export class StallView {
     const wasOpen = this.#box.querySelector("details")?.open ?? false;
     const { stack, samples, held_up: heldUp } = stall;
     this.#box.replaceChildren();
-    if (samples.length > 1) this.#box.append(splitOf(samples));
+    if (samples.length > 1 || (samples.length && stall.starved)) this.#box.append(splitOf(stall));
     if (!stack.length && !heldUp.length) return;
     const details = document.createElement("details");
     details.open = wasOpen;
@@ -103,9 +103,10 @@ export class StallView {
   }
 }
 
-function splitOf(samples) {
+/** Where it was seen; not blamed for what the machine did, that is all it is. */
+function splitOf({ samples, starved }) {
   const words = samples.slice(0, 4).map(({ share, file, line }) => `${formatPercent(share)} ${fileName(file)}:${line}`);
-  return make("p", "stall-split", words.join("  ·  "));
+  return make("p", "stall-split", `${starved ? "Where it was: " : ""}${words.join("  ·  ")}`);
 }
 
 /** @param {readonly {file: string, line: number, function: string, user: boolean}[]} stack */

@@ -29,7 +29,7 @@ export function lampOf(pageState, loop, blockedMs, held = { word: "Paused", deta
     return { state: "paused", word: `Frozen ${formatMs(loop.frozen_ms)}`, detail: `process ${loop.pid} is stopped` };
   }
   if (loop.state === "blocked") {
-    const detail = loop.culprit ? culpritOf(loop.culprit) : searchOf(loop);
+    const detail = loop.culprit ? culpritOf(loop.culprit) : loop.starved ? "it waits for a processor" : searchOf(loop);
     return { state: "blocked", word: `Blocked ${formatMs(blockedMs)}`, detail };
   }
   // Steps are shorter than a blink: above a tenth busy, the lamp calls it running.
