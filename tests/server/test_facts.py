@@ -96,6 +96,16 @@ def test_stall_meanwhile():
     assert facts["culprit"] == "shop.py:8 in pay"
 
 
+def test_stall_that_is_no_lines_fault():
+    """What was long for want of a processor is laid to the machine, not to a line."""
+    found = stall(50, 200, culprit=Place("/app/shop.py", 8, "pay"))
+    found.threshold_ns, found.starved_ns = 100 * MS, 150 * MS
+
+    facts = facts_of([request(1, running=1000)], stalls=[found])
+
+    assert (facts["culprit"], facts["culprit_line"]) == ("a busy machine", None)
+
+
 def test_work_after_the_answer():
     """How long it went on after the answer, and a stall then belongs to it as well."""
     facts = facts_of([request(1, running=5, ended_ms=1005)], stalls=[stall(500, 300)])
