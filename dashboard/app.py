@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -43,10 +44,14 @@ def create_app(
     `beside` it, both on one axis as well.
 
     Raises:
-        SettingsError: an environment variable makes no sense.
+        SettingsError: an environment variable makes no sense, or the packages for
+            what it asks for are missing.
         RingError: the folder for rings cannot be used.
     """
     settings = settings or Settings.from_env()
+    if settings.otlp:
+        # An extra: whether it is there is said before a server starts.
+        import_module("dashboard.server.otlp")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -199,6 +199,29 @@ def test_same_port_twice(run):
     )
 
 
+def test_no_exporter(environ):
+    """Without the packages for `--otlp` one sentence says so, before anything starts."""
+    program = (
+        "import sys; sys.modules['opentelemetry.exporter'] = None; "
+        "from dashboard.__main__ import main; "
+        "sys.exit(main(['--port', '0', '--no-demo', '--otlp', 'http://localhost:4318']))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=environ,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "loopscope: to push metrics by OTLP, packages are missing; "
+        "pip install 'loopscope[otlp]'\n"
+    )
+
+
 def test_open_to_others(start):
     """An address that others reach comes with a presenter's link of its own."""
     _, page, link = start("--no-demo", "--host", "0.0.0.0")

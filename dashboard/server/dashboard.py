@@ -194,11 +194,7 @@ class Dashboard:
                     self._flight.close()
 
     def _push_metrics(self, group: asyncio.TaskGroup) -> asyncio.Task[None] | None:
-        """Begin to, where settings say so.
-
-        Raises:
-            SettingsError: the packages for it are missing.
-        """
+        """Begin to, where settings say so."""
         if not self.settings.otlp:
             return None
         # An extra, and half a second to import.

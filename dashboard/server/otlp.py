@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from dashboard.server.session import Session
 
 logger = logging.getLogger("loopscope")
+EXPORTER_LOG = logging.getLogger(OTLPMetricExporter.__module__)
 
 #: As often as Prometheus asks by default, four times a minute.
 EVERY_S = 15.0
@@ -64,21 +65,45 @@ class Otlp:
         return f"<Otlp to {self._address}>"
 
     async def run(self) -> None:
-        """Export now and every quarter of a minute, until cancelled."""
+        """Export now and every quarter of a minute, until cancelled.
+
+        A collector that cannot be reached is told once, until it could be again.
+        """
+        was_down = False
         try:
             while True:
-                data = describe(
-                    self._collector.collect(),
-                    began_unix_ns=self._began_unix_ns,
-                    now_unix_ns=time.time_ns(),
-                )
-                await anyio.to_thread.run_sync(
-                    self._exporter.export, data, abandon_on_cancel=True
-                )
+                problem = await self._push()
+                if problem and not was_down:
+                    logger.warning(
+                        "the collector at %s took no metrics (%s); it is tried again "
+                        "every %g s, and this is not said again",
+                        self._address,
+                        problem,
+                        EVERY_S,
+                    )
+                was_down = bool(problem)
+                # It has its own say about each attempt, several times a minute.
+                EXPORTER_LOG.disabled = was_down
                 await asyncio.sleep(EVERY_S)
         finally:
             # It may be waiting to try again, in its thread.
             self._exporter.shutdown()
+            EXPORTER_LOG.disabled = False
+
+    async def _push(self) -> str:
+        """Export once; return what went wrong, or nothing."""
+        try:
+            data = describe(
+                self._collector.collect(),
+                began_unix_ns=self._began_unix_ns,
+                now_unix_ns=time.time_ns(),
+            )
+            result = await anyio.to_thread.run_sync(
+                self._exporter.export, data, abandon_on_cancel=True
+            )
+        except Exception as error:  # noqa: BLE001 - some releases raise, others answer
+            return f"{type(error).__name__}: {error}"
+        return "" if result is otel.MetricExportResult.SUCCESS else "the push failed"
 
 
 def describe(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import re
+import socket
 import threading
 from bisect import bisect_left
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -83,6 +84,62 @@ def read(path, body):
         for resource in request.resource_metrics
         for each in resource.scope_metrics[0].metrics
     }
+
+
+def test_nobody_listens(tmp_path, monkeypatch, caplog):
+    """Where no collector is the dashboard goes on, and says so once."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+    tries = queue.Queue()
+    monkeypatch.setattr(otlp, "EVERY_S", 0.01)
+    monkeypatch.setattr(otlp, "TIMEOUT_S", 0.1)
+    export = otlp.OTLPMetricExporter.export
+    monkeypatch.setattr(
+        otlp.OTLPMetricExporter,
+        "export",
+        lambda self, data: tries.put(None) or export(self, data),
+    )
+    app = create_app(Settings(demo=False, ring_dir=tmp_path / "rings", otlp=address))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        for _ in range(3):
+            tries.get(timeout=40)
+        assert client.get("/healthz").status_code == 200
+
+    assert len(said(caplog)) == 1
+    assert f"the collector at {address} took no metrics" in said(caplog)[0]
+
+
+def test_each_outage_is_told(tmp_path, monkeypatch, caplog):
+    """A push that fails, in whichever way, is told when it begins to, and then not."""
+    worked = otlp.otel.MetricExportResult.SUCCESS
+    failed = otlp.otel.MetricExportResult.FAILURE
+    raised = ConnectionError("nobody is there")
+    left = [failed, raised, worked, raised, failed]
+    all_done = threading.Event()
+
+    def export(self, data):
+        if not left:
+            all_done.set()
+            return worked
+        result = left.pop(0)
+        if result is raised:
+            raise raised
+        return result
+
+    monkeypatch.setattr(otlp, "EVERY_S", 0.01)
+    monkeypatch.setattr(otlp.OTLPMetricExporter, "export", export)
+    app = create_app(Settings(demo=False, ring_dir=tmp_path / "rings", otlp="http://x"))
+    with TestClient(app):
+        assert all_done.wait(40)
+
+    first, second = said(caplog)
+    assert "(the push failed)" in first
+    assert "(ConnectionError: nobody is there)" in second
+
+
+def said(caplog):
+    """Return what we have logged, and the exporter has not."""
+    return [each.getMessage() for each in caplog.records if each.name == "loopscope"]
 
 
 @pytest.mark.parametrize("address", ["localhost:4318", "ftp://x", "http://", "a b"])
