@@ -18,8 +18,9 @@ PIECE = 8_000
 #: A statement longer than this, or a file, is not taken apart at all.
 MAX_PIECE = 80_000
 MAX_TEXT = 400_000
-#: What cannot begin a statement, though it stands where one begins.
-_GOES_ON = ("else", "elif", "except", "finally", ")", "]", "}")
+#: What cannot begin a statement, though it stands where one begins; behind a comment
+#: at the margin a function may go on.
+_GOES_ON = ("else", "elif", "except", "finally", ")", "]", "}", "#")
 
 
 def parse(lines: Sequence[str]) -> ast.Module | None:

@@ -36,6 +36,15 @@ except ValueError:
     pass
 finally:
     c = 3
+def goes_on():
+    d = 4
+# e = 5
+    return d
+if c:
+    f = 6
+# or
+else:
+    f = 7
 '''
 
 
