@@ -13,6 +13,15 @@ from dashboard.server.parse import parse
 
 FILES = sorted(Path(dashboard.__file__).parent.rglob("*.py"))[::4]
 HARD = '''
+def goes_on():
+    d = 4
+# e = 5
+    return d
+if c:
+    f = 6
+# or
+else:
+    f = 7
 @decorated
 def text():
     return """
@@ -36,15 +45,6 @@ except ValueError:
     pass
 finally:
     c = 3
-def goes_on():
-    d = 4
-# e = 5
-    return d
-if c:
-    f = 6
-# or
-else:
-    f = 7
 '''
 
 
