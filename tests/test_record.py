@@ -67,13 +67,13 @@ def folder(tmp_path):
 def command(folder):
     """Start the command in that folder; what still runs afterwards is ended."""
     started = []
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("LOOPSCOPE")}
+    environ |= {"XDG_RUNTIME_DIR": str(folder)}
+    environ["PYTHONPATH"] = os.pathsep.join(
+        [str(Path(__file__).parent.parent), str(folder)]
+    )
 
     def command(*words):
-        environ = {k: v for k, v in os.environ.items() if not k.startswith("LOOPSCOPE")}
-        environ |= {"XDG_RUNTIME_DIR": str(folder)}
-        environ["PYTHONPATH"] = os.pathsep.join(
-            [str(Path(__file__).parent.parent), str(folder)]
-        )
         process = subprocess.Popen(
             [sys.executable, "-m", "dashboard", *map(str, words)],
             cwd=folder,
@@ -85,6 +85,7 @@ def command(folder):
         started.append(process)
         return process
 
+    command.environ = environ
     yield command
     for process in started:
         if process.poll() is None:
@@ -221,6 +222,21 @@ def test_users_sitecustomize(command, folder):
     run = command("record", "-o", "x", "--", sys.executable, "nothing.py")
 
     assert run.communicate(timeout=PATIENCE_S)[0].startswith("True 0\n")
+
+
+def test_import_order(command, folder):
+    """A program imports from where it would without us, in the same order, though we
+    are in its path, too."""
+    program = "import json, sys; print(json.dumps(sys.path))"
+    (folder / "nothing.py").write_text(program)
+    words = [sys.executable, "nothing.py"]
+    recorded = command("record", "-o", "x", "--", *words)
+    out, _ = recorded.communicate(timeout=PATIENCE_S)
+    alone = subprocess.run(
+        words, cwd=folder, env=command.environ, stdout=subprocess.PIPE, check=True
+    )
+
+    assert json.loads(out.splitlines()[0]) == json.loads(alone.stdout)
 
 
 def test_open_serves_it(command, folder):

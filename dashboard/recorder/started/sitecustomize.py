@@ -25,15 +25,18 @@ def _import_the_users() -> None:
 def _record() -> None:
     home = os.environ.get("LOOPSCOPE_HOME", "")
     # Behind all others, and only meanwhile: another environment's packages are not
-    # this program's.
-    sys.path.append(home)
+    # this program's. If they are, they stay where they stand.
+    is_new = home not in sys.path
+    if is_new:
+        sys.path.append(home)
     try:
         every_loop = importlib.import_module("dashboard.recorder.every_loop")
         every_loop.install()
     except Exception as error:  # noqa: BLE001 - the program goes on
         sys.stderr.write(f"loopscope: not recording ({error})\n")
     finally:
-        sys.path.remove(home)
+        if is_new and home in sys.path:
+            sys.path.remove(home)
 
 
 _record()
