@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -34,6 +35,8 @@ logger = logging.getLogger("loopscope")
 AROUND_NS = 5_000_000_000
 KEEP_FILES = 20
 KEEP_BYTES = 64 << 20
+#: What we wrote ourselves: nothing else in the folder is ours to delete.
+OURS = re.compile(rf"\d{{8}}-\d{{6}}-\d+-(stall|request|mark){re.escape(SUFFIX)}")
 #: What goes wrong all the time is kept in pieces of at most this length.
 LONGEST_NS = 30_000_000_000
 
@@ -153,7 +156,8 @@ class FlightRecorder:
 
     def _make_room(self) -> None:
         # By name: it begins with when it was written.
-        files = sorted(self._folder.glob(f"*{SUFFIX}"), reverse=True)
+        ours = (each for each in self._folder.iterdir() if OURS.fullmatch(each.name))
+        files = sorted(ours, reverse=True)
         kept = 0
         for index, path in enumerate(files):
             with suppress(OSError):

@@ -141,6 +141,22 @@ def test_is_bounded(plane, tmp_path, monkeypatch):
         assert past.to_ns - past.from_ns < 45 * SECOND_NS
 
 
+def test_leaves_what_others_put_there(plane, tmp_path, monkeypatch):
+    """Only what it wrote itself makes room, an earlier flight's too."""
+    monkeypatch.setattr(module, "KEEP_FILES", 1)
+    foreign = ["0.loopscope", "20200101-120000-shop.loopscope", "notes.txt"]
+    earlier = "20200101-120000-1-stall.loopscope"
+    for name in [*foreign, earlier]:
+        (tmp_path / "kept" / name).write_bytes(b"")
+    plane.step(300 * MS)
+    plane.flight.close()
+    names = {path.name for path in (tmp_path / "kept").iterdir()}
+
+    assert names > set(foreign)
+    assert len(names) == len(foreign) + 1
+    assert earlier not in names
+
+
 def test_folder_that_cannot_be(tmp_path):
     """A folder that cannot be used is told at the start."""
     (tmp_path / "kept").write_text("")
