@@ -180,7 +180,10 @@ def _counters(
     lanes: Mapping[int, Lane],
     tracks: Mapping[int, Track],
 ) -> Iterator[tuple[int, int, Event]]:
-    """Count lanes by what they do, at each change."""
+    """Count a process's lanes by what they do, at each change.
+
+    Its loops together: a trace has one counter of a name for each process.
+    """
     name_of = {state: name for name, states in COUNTED.items() for state in states}
     turns: dict[tuple[int, str], Counter[int]] = {}
     for number, lane_spans in spans.items():
@@ -193,15 +196,16 @@ def _counters(
                 LaneKind.THREAD,
                 LaneKind.PROCESS,
             ):
-                turn = turns.setdefault((lane.loop, name), Counter())
+                pid = tracks[lane.loop].pid
+                turn = turns.setdefault((pid, name), Counter())
                 turn[span.t] += 1
                 turn[span.end] -= 1
-    for (loop, name), turn in turns.items():
+    for (pid, name), turn in turns.items():
         count = 0
         for t in sorted(turn):
             if turn[t]:
                 count += turn[t]
-                event = {"ph": "C", "name": name, "pid": tracks[loop].pid}
+                event = {"ph": "C", "name": name, "pid": pid}
                 yield t, 5, event | {"args": {"count": count}}
 
 
@@ -211,10 +215,11 @@ def _names(
     tracks: Mapping[int, Track],
     strings: Sequence[str],
 ) -> Iterator[Event]:
-    shown = {lanes[number].loop for number in spans}
-    for loop in sorted(shown):
-        track = tracks[loop]
-        yield _meta("process_name", track.pid, 0, {"name": track.name})
+    names: dict[int, dict[str, None]] = {}
+    for loop in sorted({lanes[number].loop for number in spans}):
+        names.setdefault(tracks[loop].pid, {})[tracks[loop].name] = None
+    for pid, of_loops in names.items():
+        yield _meta("process_name", pid, 0, {"name": ", ".join(of_loops)})
     for number in spans:
         lane = lanes[number]
         pid = tracks[lane.loop].pid

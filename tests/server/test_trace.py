@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tapes import MS, Tape
 
+from dashboard.server.journal import Change, Lane, LaneKind, Row, State
 from dashboard.server.trace import Mark, Track, trace_events
 
 TRACKS = {1: Track(77, "shop")}
@@ -99,6 +100,22 @@ def test_counters(tape):
     ]
 
     assert ready == [(0, 2), (1000, 1), (4000, 0), (7000, 1), (10_000, 0)]
+
+
+def test_two_loops_of_a_process():
+    """What two loops of a process do is counted together, and it has one name."""
+    change = Change(["", "one", "other"])
+    for number, (begin, end) in enumerate([(1, 4), (2, 3)], 1):
+        change.lanes.append(Lane(number, LaneKind.TASK, number, number, 0, begin * MS))
+        change.rows.append(Row(begin * MS, number, State.WAITING, 0, 0))
+        change.rows.append(Row(end * MS, number, State.GONE, 0, 0))
+    tracks = {1: Track(77, "shop"), 2: Track(77, "mail"), 3: Track(77, "shop")}
+    events = trace_events(change, tracks, origin_ns=0, begin_ns=0, end_ns=9 * MS)
+
+    counted = [each["args"]["count"] for each in events if each["ph"] == "C"]
+    names = [each["args"] for each in events if each.get("name") == "process_name"]
+    assert counted == [1, 2, 1, 0]
+    assert names == [{"name": "shop, mail"}]
 
 
 def test_stretch(tape):
