@@ -7,11 +7,14 @@ with a sentence. No clock and no I/O.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
+from sys import getsizeof
 from typing import TYPE_CHECKING, Any
 
 from dashboard.errors import RecordingDamaged
 from dashboard.records import RECORD_BYTES, Cell
 from dashboard.ring.layout import Identity
+from dashboard.ring.writer import MAX_STRING_BYTES
 from dashboard.server.names import Place
 from dashboard.server.remedies import NOT_YET, Remedy
 from dashboard.server.stall import Line
@@ -51,6 +54,14 @@ MAX_TASKS = 200_000
 MAX_UNPLAYED = 2_000_000
 MAX_LOOPS = 64
 MAX_STRINGS = 100_000
+#: All text of a file, each told apart once: 64 rings full of it have a third.
+MAX_TEXT_BYTES = 64 << 20
+#: What keeping one more takes beside its own bytes, in tables.
+ENTRY_BYTES = 100
+#: Of the code of a function; what we write has 60 lines at most.
+MAX_CODE = 1 << 16
+#: Lines of a stack; a dump has 100.
+MAX_STACK = 200
 #: Requests, stalls and incidents that are over and can be seen still.
 KEEP = 100_000
 
@@ -87,6 +98,8 @@ class Player:
         self._requests: deque[Request] = deque(maxlen=KEEP)
         self._stalls: dict[int, Stall] = {}
         self._incidents: deque[Incident] = deque(maxlen=KEEP)
+        self._texts: dict[str, str] = {}
+        self._text_bytes = 0
         self._session = session
         self._remedies = remedies
         self._loops: dict[int, ObservedLoop] = {}
@@ -104,7 +117,7 @@ class Player:
             Sent: self._sent,
             Settled: lambda entry: session.settle(entry.span, entry.t, entry.status),
             Look: self._look,
-            Advised: remedies.add,
+            Advised: self._advised,
             Frame: lambda entry: self.turn_page(entry.t),
             Threshold: self._threshold,
             Source: self._source,
@@ -148,6 +161,22 @@ class Player:
             raise RecordingDamaged(f"it tells of loop {number} before it names it")
         return loop
 
+    def _keep(self, text: str, most: int = MAX_STRING_BYTES) -> str:
+        """Return a text, cut as a ring would, and the same object for the same."""
+        text = text[:most]
+        kept = self._texts.get(text)
+        if kept is None:
+            self._spend(getsizeof(text))
+            kept = self._texts[text] = text
+        return kept
+
+    def _spend(self, size_bytes: int) -> None:
+        self._text_bytes += size_bytes + ENTRY_BYTES
+        if self._text_bytes > MAX_TEXT_BYTES:
+            raise RecordingDamaged(
+                f"it has more than {MAX_TEXT_BYTES >> 20} MB of text"
+            )
+
     def _loop(self, entry: Loop) -> None:
         if len(self._loops) >= MAX_LOOPS or entry.loop in self._loops:
             raise RecordingDamaged(
@@ -159,20 +188,20 @@ class Player:
             began_ns=entry.began_ns,
             began_unix_ns=entry.began_unix_ns,
             pid_began=entry.pid_began,
-            kind=entry.kind,
-            python=entry.python,
-            title=entry.title,
+            kind=self._keep(entry.kind),
+            python=self._keep(entry.python),
+            title=self._keep(entry.title),
         )
         loop = self._session.add_loop(identity, parent=entry.parent)
         self._loops[entry.loop] = loop
 
     def _strings(self, entry: Strings) -> None:
         strings = self._of(entry.loop).model.names.strings
-        strings.extend(entry.texts)
-        if len(strings) > MAX_STRINGS:
+        if len(strings) + len(entry.texts) > MAX_STRINGS:
             raise RecordingDamaged(
                 f"it has more than {MAX_STRINGS:,} strings for one loop"
             )
+        strings.extend(map(self._keep, entry.texts))
 
     def _records(self, entry: Records) -> None:
         loop = self._of(entry.loop)
@@ -195,7 +224,8 @@ class Player:
     def _seen(self, entry: Seen) -> None:
         loop = self._of(entry.loop)
         loop.missed, loop.is_held = entry.missed, bool(entry.is_held)
-        loop.dumps_sent, loop.dump_refusal = entry.dumps_sent, entry.dump_refusal
+        loop.dumps_sent = entry.dumps_sent
+        loop.dump_refusal = self._keep(entry.dump_refusal)
 
     def _still(self, entry: Still) -> None:
         self._session.stand_still(self._of(entry.loop), entry.until, entry.since)
@@ -205,19 +235,19 @@ class Player:
             entry.files, entry.lines, entry.functions, entry.users, strict=False
         )
         stack = tuple(
-            Line(Place(file, line, function), bool(user))
-            for file, line, function, user in columns
+            Line(Place(self._keep(file), line, self._keep(function)), bool(user))
+            for file, line, function, user in islice(columns, MAX_STACK)
         )
-        place = Place(entry.file, entry.line, entry.function)
+        place = Place(self._keep(entry.file), entry.line, self._keep(entry.function))
         self._of(entry.loop).model.samples.dumped(entry.t, place, stack)
 
     def _sent(self, entry: Sent) -> None:
         self._session.send(
             entry.span,
             entry.t,
-            method=entry.method,
-            path=entry.path,
-            scenario=entry.scenario,
+            method=self._keep(entry.method),
+            path=self._keep(entry.path),
+            scenario=self._keep(entry.scenario),
             loop=self._loops[entry.loop].id if entry.loop in self._loops else 0,
         )
 
@@ -232,5 +262,22 @@ class Player:
     def _threshold(self, entry: Threshold) -> None:
         self._session.stalls.threshold_ns = max(1, entry.ns)
 
+    def _advised(self, entry: Advised) -> None:
+        self._spend(getsizeof(entry))
+        self._remedies.add(
+            entry._replace(
+                file=self._keep(entry.file),
+                kind=self._keep(entry.kind),
+                before=self._keep(entry.before, MAX_CODE),
+                after=self._keep(entry.after, MAX_CODE),
+                note=self._keep(entry.note),
+            )
+        )
+
     def _source(self, entry: Source) -> None:
-        self.sources[entry.file, entry.line] = entry
+        self._spend(getsizeof(entry))
+        self.sources[entry.file, entry.line] = entry._replace(
+            file=self._keep(entry.file),
+            function=self._keep(entry.function),
+            code=self._keep(entry.code, MAX_CODE),
+        )

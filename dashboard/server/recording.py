@@ -36,6 +36,10 @@ MAX_RAW_BYTES = 16 << 20
 #: Of a whole file: 20 million records take a minute to open.
 MAX_RECORDS = 20_000_000
 MAX_ENTRIES = 5_000_000
+MAX_UNPACKED_BYTES = 1 << 30
+#: Numbers, strings and entries of a chunk: some 100 MB while it is read. What we write
+#: has a few ten thousand.
+MAX_VALUES = 2_000_000
 #: The kinds of entries, by the number that stands for them. Append only.
 KINDS: tuple[type[Any], ...] = (
     tape.Loop,
@@ -204,7 +208,7 @@ def read_chunks(file: BinaryIO) -> Iterator[Chunk]:
     Raises:
         RecordingDamaged: there is something else, or more than can be opened.
     """
-    records = entries = 0
+    records = entries = unpacked = 0
     while len(head := file.read(CHUNK.size)) == CHUNK.size:
         magic, size, raw_size, check, first_ns, last_ns = CHUNK.unpack(head)
         if magic != CHUNK_MAGIC or size > MAX_RAW_BYTES or raw_size > MAX_RAW_BYTES:
@@ -212,6 +216,11 @@ def read_chunks(file: BinaryIO) -> Iterator[Chunk]:
         body = file.read(size)
         if len(body) < size:
             return
+        unpacked += raw_size
+        if unpacked > MAX_UNPACKED_BYTES:
+            raise RecordingDamaged(
+                f"it has more than {MAX_UNPACKED_BYTES >> 20:,} MB when unpacked"
+            )
         if zlib.crc32(body) != check:
             raise RecordingDamaged("a chunk is not what its check sum says")
         chunk = Chunk(first_ns, last_ns, _read_body(body, raw_size))
@@ -245,9 +254,10 @@ class _Body:
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
         self._at = 0
+        self._values = 0
 
     def read(self) -> list[tape.Entry]:
-        count = self._count()
+        count = self._many()
         entries: list[Any] = []
         for _ in range(count):
             number = self._take(1)[0]
@@ -262,6 +272,10 @@ class _Body:
         data: dict[int, memoryview] = {}
         while self._at < len(self._raw):
             loop, length = self._number(), self._count(COLUMNS_BYTES)
+            if loop in data:
+                raise RecordingDamaged("it has the records of a loop twice")
+            # To take a column apart costs something, even if it is empty.
+            self._spend(100)
             data[loop] = memoryview(to_records(self._take(length * COLUMNS_BYTES)))
         taken = dict.fromkeys(data, 0)
         for index, entry in enumerate(entries):
@@ -301,16 +315,29 @@ class _Body:
             raise RecordingDamaged(f"it says that it has {count:,} of something")
         return count
 
+    def _many(self, each_bytes: int = 1) -> int:
+        """Read how many there are of what becomes an object each."""
+        count = self._count(each_bytes)
+        self._spend(count)
+        return count
+
+    def _spend(self, count: int) -> None:
+        self._values += count
+        if self._values > MAX_VALUES:
+            raise RecordingDamaged(
+                f"a chunk has more than {MAX_VALUES:,} numbers and strings"
+            )
+
     def _value(self, code: int) -> Any:
         if code == _INT:
             return self._number()
         if code == _STR:
             return self._take(self._count()).decode("utf-8", "replace")
         if code == _FLOATS:
-            count = self._count(8)
+            count = self._many(8)
             floats = struct.unpack(f"<{count}d", self._take(8 * count))
             if not all(map(math.isfinite, floats)):
                 raise RecordingDamaged("it has a number that is none")
             return floats
-        count = self._count()
+        count = self._many()
         return tuple(self._value(_INT if code == _INTS else _STR) for _ in range(count))

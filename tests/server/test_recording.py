@@ -21,6 +21,7 @@ from dashboard.server.columns import COLUMNS_BYTES, to_columns, to_records
 from dashboard.server.folders import rings_in
 from dashboard.server.keeper import FileTape, Keeper, head_of, write_whole
 from dashboard.server.opening import open_recording, read_recording
+from dashboard.server.player import Player, Remedies
 from dashboard.server.read import Follower
 from dashboard.server.session import Session
 
@@ -354,11 +355,68 @@ def body(raw, *, raw_size=None):
         (body(b"\x02\x03\x02\x02"), "fewer records than it says"),
         (body(b"\x00\x02\x02" + bytes(25)), "no known kind"),
         (body(b"\x02\x01\x02"), "a chunk ends in the middle|64 bits"),
+        (body(bytes(1_000)), "records of a loop twice"),
+        (
+            lambda: whole(LOOP, tape.Tick(1, 1_500, 1, (0,) * 2_000_000)),
+            "2,000,000 numbers and strings",
+        ),
+        (
+            # Some 200 KB that become 70 MB.
+            lambda: whole(LOOP) + b"".join(map(many_texts, range(5))),
+            "more than 64 MB of text",
+        ),
     ],
 )
 def test_absurd_counts(data, says):
     """No number of a file is believed before anything is made of it."""
-    assert any(part in sentence(data) for part in says.split("|"))
+    said = sentence(data() if callable(data) else data)
+    assert any(part in said for part in says.split("|"))
+
+
+def many_texts(number):
+    """Return a chunk with 14 MB of text that no other one has."""
+    texts = [f"{number}-{index}".ljust(1_000) for index in range(14_000)]
+    entry = tape.Strings(1, tuple(texts))
+    return recording.write_chunk([entry], first_ns=1_000, last_ns=2_000, level=1)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: tape.Strings(1, (str(n),)),
+        lambda n: LOOP._replace(loop=n, title=str(n)),
+        lambda n: tape.Seen(1, 0, 0, 0, str(n)),
+        lambda n: tape.Stack(1, 9, "", 1, "", (str(n),), (1,), ("",), (1,)),
+        lambda n: tape.Sent(1, n, 1_500, "GET", f"/{n}", ""),
+        lambda n: tape.Advised("f", n, "sleep", "a", "b", "", 2),
+        lambda n: tape.Source("f", n, "g", 1, "code", 0),
+    ],
+)
+def test_all_text_counts(make, monkeypatch):
+    """Whatever entries bring it, text is bounded; what is told again costs nothing."""
+    monkeypatch.setattr("dashboard.server.player.MAX_TEXT_BYTES", 6_000)
+    for_each = [make(n) for n in range(2, 50)]
+
+    assert "MB of text" in sentence(whole(LOOP, *for_each))
+    if not isinstance(make(1), tape.Loop | tape.Advised | tape.Source):
+        data = whole(LOOP, *[make(1)] * 50)
+        assert read_recording(io.BytesIO(data), "it").session.loops
+
+
+def test_long_texts_are_cut():
+    """No string is kept longer than a ring's can be, no stack deeper than any dump."""
+    words, numbers = ("x" * 9_000,) * 900, (1,) * 900
+    told = []
+    session = Session(origin_ns=1, tape=told.append)
+    player = Player(session, Remedies())
+    player.play(LOOP)
+    player.play(tape.Strings(1, words))
+    player.play(tape.Stack(1, 9, "f", 1, "g", words, numbers, words, numbers))
+    _, *texts = session.loops[1].model.names.strings
+    (stack,) = (entry for entry in told if isinstance(entry, tape.Stack))
+
+    assert {len(text) for text in [*texts, *stack.files]} == {1_024}
+    assert len(stack.files) < 900 == len(texts)
 
 
 def test_cut_off_anywhere(live):
