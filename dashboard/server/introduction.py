@@ -14,8 +14,6 @@ from dashboard.server.journal import State
 from dashboard.server.session import describe_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Container
-
     from dashboard.server.session import ObservedLoop, Session
     from dashboard.server.tape import Entry
 
@@ -36,11 +34,35 @@ class Living(NamedTuple):
     where: str
 
 
-def call_roll(session: Session | None) -> dict[int, list[Living]]:
+class Present(NamedTuple):
+    """A loop at the beginning of a chunk; the session may have dropped it since."""
+
+    loop: tape.Loop
+    strings: list[str]
+    """Its own, which grow."""
+    living: list[Living]
+    named: list[tuple[int, str, str]]
+    """Of requests under way the recorder's number, method and route."""
+
+
+def call_roll(session: Session | None) -> dict[int, Present]:
     """Return who lives now, by loop."""
     if session is None:
         return {}
-    return {loop.id: _living(loop) for loop in session.loops.values() if not loop.ended}
+    return {
+        loop.id: Present(
+            describe_loop(loop),
+            loop.model.names.strings,
+            _living(loop),
+            [
+                (number, request.method, request.route)
+                for number, request in loop.model.tasks.serving.items()
+                if request.named
+            ],
+        )
+        for loop in session.loops.values()
+        if not loop.ended
+    }
 
 
 def _living(loop: ObservedLoop) -> list[Living]:
@@ -59,32 +81,53 @@ def _living(loop: ObservedLoop) -> list[Living]:
     ]
 
 
-def introduce(session: Session, roll: dict[int, list[Living]], t: int) -> list[Entry]:
+def introduce(session: Session, roll: dict[int, Present], t: int) -> list[Entry]:
     """Tell what a reader must know that comes at `t`, when those lived."""
     told: list[Entry] = [
         tape.Threshold(session.stalls.threshold_ns),
         *session.advised.values(),
     ]
-    for number, living in roll.items():
-        loop = session.loops.get(number)
-        if loop is not None:
-            texts, records = _call(loop, living, t)
-            told += [
-                describe_loop(loop)._replace(began_ns=t),
-                tape.Strings(number, tuple(texts[1:])),
-                tape.Records(number, records),
-            ]
+    for number, present in roll.items():
+        texts, records = _call(present, t)
+        told += [
+            present.loop._replace(began_ns=t),
+            tape.Strings(number, tuple(texts[1:])),
+            tape.Records(number, records),
+        ]
     return told
 
 
-def is_told(entry: Entry, known: Container[int]) -> bool:
-    """Say whether the introduction of these loops has told it already."""
-    return isinstance(entry, tape.Strings) and entry.loop in known
+class Introduced:
+    """Choose what a reader understands who was introduced to some loops only."""
+
+    def __init__(self, roll: dict[int, Present]) -> None:
+        self._met = roll.keys()
+        self._known = set(roll)
+
+    def __repr__(self) -> str:
+        return f"<Introduced to {len(self._known)} loops>"
+
+    def choose(self, entries: list[Entry]) -> list[Entry]:
+        """Return the entries without those that were told already, or are of loops
+        that ended before: what was still known of them is of no use to a reader.
+        """
+        return [entry for entry in entries if self._is_new(entry)]
+
+    def _is_new(self, entry: Entry) -> bool:
+        if isinstance(entry, tape.Loop):
+            self._known.add(entry.loop)
+        elif isinstance(entry, tape.Strings) and entry.loop in self._met:
+            return False
+        # A request of ours may go to no loop that we know.
+        if isinstance(entry, tape.Sent):
+            return True
+        loop = getattr(entry, "loop", None)
+        return loop is None or loop in self._known
 
 
-def _call(loop: ObservedLoop, living: list[Living], t: int) -> tuple[list[str], bytes]:
+def _call(present: Present, t: int) -> tuple[list[str], bytes]:
     """Return the loop's strings, some of ours behind them, and the roll in records."""
-    texts = list(loop.model.names.strings)
+    texts = list(present.strings)
     indices = {text: index for index, text in enumerate(texts)}
 
     def index_of(*fields: str) -> int:
@@ -95,17 +138,16 @@ def _call(loop: ObservedLoop, living: list[Living], t: int) -> tuple[list[str], 
         return indices[text]
 
     records = bytearray()
-    for task in living:
+    for task in present.living:
         does = DOES.get(task.state, 0)
         u, name = task.request << 32 | does, index_of(task.name)
         records += RECORD.pack(t, u, task.no, name, LAP_1 + Kind.LIVES)
         if task.reason and not does:
             why = index_of(task.reason, *_take_apart(task.where))
             records += RECORD.pack(t, 0, task.no, why, LAP_1 + Kind.REASON)
-    for number, request in loop.model.tasks.serving.items():
-        if request.named:
-            name = index_of(request.method, request.route)
-            records += RECORD.pack(t, 0, number, name, LAP_1 + Kind.REQUEST_NAME)
+    for number, method, route in present.named:
+        name = index_of(method, route)
+        records += RECORD.pack(t, 0, number, name, LAP_1 + Kind.REQUEST_NAME)
     return texts, bytes(records)
 
 

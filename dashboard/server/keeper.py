@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, BinaryIO
 from dashboard.server import recording, tape
 from dashboard.server.bundle import Bundle
 from dashboard.server.columns import span_of
-from dashboard.server.introduction import call_roll, introduce, is_told
+from dashboard.server.introduction import Introduced, call_roll, introduce
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dashboard.server.introduction import Living
+    from dashboard.server.introduction import Present
     from dashboard.server.session import Session
     from dashboard.server.tape import Entry
 
@@ -36,7 +36,7 @@ ENTRY_BYTES = 400
 class Kept:
     """A chunk in memory."""
 
-    roll: dict[int, list[Living]]
+    roll: dict[int, Present]
     """By loop, who lived at its beginning."""
     entries: list[Entry] = field(default_factory=list)
     first_ns: int = 0
@@ -111,10 +111,8 @@ class Keeper:
             return [list(chunk.entries) for chunk in chosen]
         first = chosen[0]
         opening = introduce(session, first.roll, first.first_ns)
-        known = first.roll.keys()
-        rest = [
-            [each for each in c.entries if not is_told(each, known)] for c in chosen
-        ]
+        introduced = Introduced(first.roll)
+        rest = [introduced.choose(chunk.entries) for chunk in chosen]
         return [[*opening, *rest[0]], *rest[1:]]
 
 

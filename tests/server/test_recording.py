@@ -192,9 +192,7 @@ def test_begins_anywhere(live, monkeypatch):
     loop.feed(put(Kind.BORN, 8_000, 0, 2, 3))
     session.tick(loop, 8_100, dict.fromkeys(Cell, 1) | IDLE, alive=True)
 
-    chunks = keeper.cut(7_600, 8_100)
-    whole = b"".join(write_whole(recording.new_head(1, 1), chunks))
-    opened = read_recording(io.BytesIO(whole), "part")
+    opened = open_part(keeper, 7_600, 8_100)
     (loop,) = opened.session.loops.values()
     tasks = {task["name"]: task for task in opened.session.describe_tasks()}
 
@@ -204,6 +202,47 @@ def test_begins_anywhere(live, monkeypatch):
         "a.py:7 in work",
     )
     assert opened.past.from_ns >= 7_500
+
+
+def test_begins_with_loops_that_are_over(monkeypatch):
+    """A part may begin with loops that were forgotten since, or just after one's end."""
+    keeper = Keeper()
+    session = Session(origin_ns=1, tape=keeper.tape)
+    keeper.session = session
+    monkeypatch.setattr("dashboard.server.keeper.CHUNK_NS", 1_000)
+    cells = dict.fromkeys(Cell, 1) | IDLE
+    for number in range(12):
+        t = 10_000 * (number + 1)
+        loop = session.add_loop(identity())
+        loop.model.names.strings += ["work", f"late {number}"]
+        loop.feed(put(Kind.BORN, t, 0, 1, 1))
+        session.tick(loop, t + 100, cells, alive=True)
+        session.turn_page(t + 3_000)
+        loop.feed(put(Kind.BORN, t + 4_000, 0, 2, 2))
+        session.tick(loop, t + 4_100, cells, alive=False)
+        session.turn_page(t + 6_000)
+        # Known of it only after its end.
+        loop.missed = 3
+        session.turn_page(t + 7_000)
+    # It lived at the beginning, and was forgotten since.
+    living = open_part(keeper, 14_000, 40_000)
+    # It had ended before.
+    ended = open_part(keeper, 107_000, 120_000)
+
+    assert 1 not in session.loops
+    assert living.session.loops[1].model.names.strings == ["", "work", "late 0"]
+    assert living.session.loops[1].ended
+    assert living.past.from_ns == 14_000
+    assert list(ended.session.loops) == [1]
+    assert ended.past.from_ns == 107_000
+    assert ended.session.loops[1].model.names.strings == ["", "work", "late 10"]
+
+
+def open_part(keeper, from_ns, to_ns):
+    """Cut a stretch out of what is kept, and open it."""
+    chunks = keeper.cut(from_ns, to_ns)
+    data = b"".join(write_whole(recording.new_head(1, 1), chunks))
+    return read_recording(io.BytesIO(data), "part")
 
 
 def test_keeps_so_much(monkeypatch):
