@@ -82,10 +82,11 @@ async def requests(request: Request) -> Response:
     """Export the finished requests that are kept, oldest first."""
     session = _session(request)
     origin_unix_ms = wire.origin_unix_ms(session, request.app.state.dashboard.now_ns())
-    table = write_table(
-        session.requests.finished,
-        origin_ns=session.origin_ns,
-        origin_unix_ms=origin_unix_ms,
+    finished = list(session.requests.finished)
+    table = await anyio.to_thread.run_sync(
+        lambda: write_table(
+            finished, origin_ns=session.origin_ns, origin_unix_ms=origin_unix_ms
+        )
     )
     return download(table, "text/csv; charset=utf-8", "requests.csv")
 

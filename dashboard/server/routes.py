@@ -31,7 +31,9 @@ from dashboard.server.orders import read_order
 from dashboard.server.seats import SeatedStream
 
 if TYPE_CHECKING:
+    from dashboard.ring import Identity
     from dashboard.server.dashboard import Dashboard
+    from dashboard.server.names import Place
 
 EXAMPLE = '{"count": 5, "params": {"seconds": 1}}'
 _STATUS = {
@@ -121,16 +123,21 @@ async def source(request: Request, place: str) -> dict[str, Any] | Response:
     found = _dashboard(request).session.find_place(place)
     if found is None:
         raise HTTPException(404, f"no recording has named {shortened(place)}.")
-    line, identity = found
-    opened = _dashboard(request).opened
-    if opened is not None and opened.sources is not None:
-        excerpt = describe_function(opened.sources, line)
-    else:
-        excerpt = await anyio.to_thread.run_sync(
-            lambda: sources.read_function(line, began_unix_ns=identity.began_unix_ns)
-        )
+    excerpt = await describe_source(_dashboard(request), *found)
     # Not an error: a builtin's code, or that of an app on another disk.
     return Response(status_code=204) if excerpt is None else excerpt
+
+
+async def describe_source(
+    dashboard: Dashboard, line: Place, identity: Identity
+) -> dict[str, Any] | None:
+    """Return the code around a line, read in a thread; None if it is not to be had."""
+    opened = dashboard.opened
+    if opened is not None and opened.sources is not None:
+        return describe_function(opened.sources, line)
+    return await anyio.to_thread.run_sync(
+        lambda: sources.read_function(line, began_unix_ns=identity.began_unix_ns)
+    )
 
 
 @router.post("/api/trigger/{scenario_id}", status_code=202)

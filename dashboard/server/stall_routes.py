@@ -18,6 +18,7 @@ from dashboard.server.stalls import MAX_STALL_NS, MIN_STALL_NS
 if TYPE_CHECKING:
     from dashboard.server.dashboard import Dashboard
     from dashboard.server.session import Session
+    from dashboard.server.stall import Stall
 
 EXAMPLE = '{"stall_ms": 100}'
 
@@ -32,18 +33,22 @@ def _session(request: Request) -> Session:
 @router.get("/api/stalls/{number}")
 async def stall(request: Request, number: int) -> dict[str, Any]:
     """Tell all that is known of one stall: its stack, its line's source, its victims."""
-    session = _session(request)
-    found = session.stalls.find(number)
+    found = _session(request).stalls.find(number)
     if found is None:
         raise HTTPException(404, f"There is no stall {number} any more.")
-    told = found.describe()
-    told["start_ns"] = found.start_ns - session.origin_ns
-    loop = session.loops.get(found.loop)
-    culprit = found.culprit
+    return await describe_stall(request.app.state.dashboard, found)
+
+
+async def describe_stall(dashboard: Dashboard, stall: Stall) -> dict[str, Any]:
+    """Return a stall in full, with its line's source, which is read in a thread."""
+    session, opened = dashboard.session, dashboard.opened
+    told = stall.describe()
+    told["start_ns"] = stall.start_ns - session.origin_ns
+    loop = session.loops.get(stall.loop)
+    culprit = stall.culprit
     source = None
     if culprit is not None and loop is not None:
         began_ns = loop.identity.began_unix_ns
-        opened = request.app.state.dashboard.opened
         if opened is not None and opened.sources is not None:
             source = describe_excerpt(opened.sources, culprit)
         else:

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { formatPlace } from "../../static/js/format.js";
 import { History } from "../../static/js/model/history.js";
-import { foldStack, packagesOf } from "../../static/js/ui/stall.js";
+import { foldStack, packagesOf, StallView } from "../../static/js/ui/stall.js";
 import { lampOf, sentencesOf } from "../../static/js/ui/status.js";
 
 const line = (file, user) => ({ file, line: 1, function: "f", user });
@@ -27,6 +27,18 @@ test("a fold is named by its packages, each once", () => {
   ];
 
   assert.equal(packagesOf(files.map((file) => line(file, false))), "json, fastapi, six, <frozen importlib._bootstrap>");
+});
+
+test("of a stall of which no more is known nothing is left of the one before", async () => {
+  const drawn = ["the stall before"];
+  const box = { hidden: true, replaceChildren: () => drawn.splice(0) };
+  const view = new StallView({ querySelector: () => box }, async () => null, new AbortController().signal);
+
+  view.show({ id: 7, over: true, starved: false, culprit: null }, 0);
+  await null;
+  await null;
+
+  assert.deepEqual(drawn, []);
 });
 
 test("a stopped process is called frozen, and a C call without a line says why", () => {

@@ -82,6 +82,7 @@ export class StallView {
     try {
       const stall = await this.#request(`/api/stalls/${id}`, this.#signal);
       if (stall) this.#draw(stall);
+      else this.#box.replaceChildren();
     } catch {
       // The page is leaving, or the connection is lost, which the lamp says.
     } finally {
