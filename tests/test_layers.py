@@ -92,7 +92,7 @@ ARROWS = {
         "session",
         "tape",
     },
-    "flight": {"incidents", "keeper", "recording"},
+    "flight": {"incidents", "keeper", "recording", "splits"},
     "recording_routes": {"keeper", "recording"},
     "meanings": set(),
     "parse": set(),

@@ -1,7 +1,8 @@
 """The flight recorder: keep the seconds around what went wrong, as files, by itself.
 
 Looks for stalls and requests that were too long, and for marks; what it keeps is cut
-out of the keeper's memory. Bounded in files and bytes: the oldest go first.
+out of the keeper's memory. Bounded in files and bytes: the oldest go first. Nothing is
+kept twice, and no more than one file is being written.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from dashboard.errors import RecordingError
 from dashboard.server.incidents import IncidentKind
 from dashboard.server.keeper import head_of, write_whole
 from dashboard.server.recording import SUFFIX
+from dashboard.server.splits import RequestKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from concurrent.futures import Future
     from pathlib import Path
 
     from dashboard.server.keeper import Keeper
@@ -75,24 +78,34 @@ class FlightRecorder:
         self._stall_ns = stall_ns
         self._request_ns = request_ns
         self._open: Moment | None = None
+        self._cut_ns = 0
+        """Where the last piece ends."""
         self._stalls: dict[int, int] = {}
         """Which were met, and until when they were known to last."""
         self._finished = 0
         self._marks = 0
         self._thread = ThreadPoolExecutor(1, "loopscope-flight")
+        self._writing: Future[None] | None = None
 
     def __repr__(self) -> str:
         return f"<FlightRecorder into {self._folder}>"
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether the last piece is not on the disk yet."""
+        return self._writing is not None and not self._writing.done()
+
     def look(self, now_ns: int) -> None:
         """See what went wrong since the last time; write what is over long enough."""
+        moment = self._open
+        if moment is not None and now_ns >= moment.end_ns:
+            if self.is_writing:
+                # On a slow disk what comes meanwhile is news when it is done, as far
+                # as one piece goes.
+                return
+            self._write(moment)
         for begin_ns, end_ns, why in self._news():
             self._extend(begin_ns - AROUND_NS, end_ns + AROUND_NS, why)
-        moment = self._open
-        if moment is not None and now_ns >= min(
-            moment.end_ns, moment.begin_ns + LONGEST_NS
-        ):
-            self._write(moment)
 
     def close(self) -> None:
         """Write what is not over yet, as far as it is known."""
@@ -103,9 +116,14 @@ class FlightRecorder:
     def _news(self) -> Iterable[tuple[int, int, str]]:
         session = self._session
         for stall in session.stalls.kept:
-            if stall.duration_ns >= self._stall_ns and (
-                self._stalls.get(stall.id) != stall.end_ns
-            ):
+            if stall.duration_ns < self._stall_ns:
+                continue
+            known_ns = self._stalls.get(stall.id, 0)
+            is_begun = known_ns and stall.start_ns + AROUND_NS <= self._cut_ns
+            if is_begun and not stall.over:
+                # How it began is kept, how it ends will be: between, it stands still.
+                continue
+            if stall.end_ns != known_ns:
                 self._stalls[stall.id] = stall.end_ns
                 yield stall.start_ns, stall.end_ns, "stall"
         for number in list(self._stalls)[:-1000]:
@@ -113,7 +131,9 @@ class FlightRecorder:
         new = session.requests.finished_count - self._finished
         self._finished += new
         for request in list(session.requests.finished)[-new:] if new else ():
-            if request.answered_ns - request.begun_ns >= self._request_ns:
+            # The others are long by nature.
+            is_slow = request.answered_ns - request.begun_ns >= self._request_ns
+            if is_slow and request.kind == RequestKind.HTTP:
                 yield request.begun_ns, request.answered_ns, "request"
         marks = [
             each for each in session.incidents.kept if each.kind == IncidentKind.MARK
@@ -124,18 +144,23 @@ class FlightRecorder:
             yield mark.start_ns, mark.start_ns, "mark"
 
     def _extend(self, begin_ns: int, end_ns: int, why: str) -> None:
+        if end_ns <= self._cut_ns:
+            return
+        begin_ns = max(begin_ns, end_ns - LONGEST_NS, self._cut_ns)
         moment = self._open
         if moment is None:
-            self._open = Moment(begin_ns, end_ns, why)
-            return
+            moment = self._open = Moment(begin_ns, end_ns, why)
         moment.begin_ns = min(moment.begin_ns, begin_ns)
-        moment.end_ns = max(moment.end_ns, end_ns)
+        moment.end_ns = min(max(moment.end_ns, end_ns), moment.begin_ns + LONGEST_NS)
 
     def _write(self, moment: Moment) -> None:
         self._open = None
+        self._cut_ns = moment.end_ns
         chunks = self._keeper.cut(moment.begin_ns, moment.end_ns)
         if chunks:
-            self._thread.submit(self._save, head_of(self._session), chunks, moment.why)
+            self._writing = self._thread.submit(
+                self._save, head_of(self._session), chunks, moment.why
+            )
 
     def _save(self, head: Head, chunks: list[list[Entry]], why: str) -> None:
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{time.monotonic_ns()}-{why}{SUFFIX}"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
+from itertools import pairwise
 
 import pytest
 
 from dashboard import mark
 from dashboard.errors import RecordingError
 from dashboard.recorder.attach import record
-from dashboard.records import RECORD, Cell, Kind, RingState
+from dashboard.records import FROM_WEBSOCKET, RECORD, Cell, Kind, RingState
 from dashboard.ring import Identity
 from dashboard.server import flight as module
 from dashboard.server.flight import FlightRecorder
@@ -19,6 +22,7 @@ from dashboard.server.opening import open_recording
 from dashboard.server.read import Follower
 from dashboard.server.session import Session
 
+PATIENCE_S = 40
 MS = 1_000_000
 SECOND_NS = 1_000_000_000
 CELLS = dict.fromkeys(Cell, 0) | {Cell.STATE: RingState.RECORDING}
@@ -28,6 +32,7 @@ class Plane:
     """A session whose time a test moves, with a flight recorder on board."""
 
     def __init__(self, folder):
+        self.has_fast_disk = True
         self.keeper = Keeper()
         self.session = Session(origin_ns=SECOND_NS, tape=self.keeper.tape)
         self.keeper.session = self.session
@@ -55,17 +60,30 @@ class Plane:
         self.now_ns = end_ns
         self.look()
 
-    def fly(self, seconds):
+    def fly(self, seconds, cells=CELLS):
         """Nothing happens for so long; frames are made meanwhile."""
         for _ in range(int(seconds * 10)):
             self.now_ns += 100 * MS
-            self.look()
+            self.look(cells)
 
-    def look(self):
-        """Do what a dashboard does for each frame."""
-        self.session.tick(self.loop, self.now_ns, CELLS, alive=True)
+    def hold(self, seconds):
+        """The task runs for so long, and is seen at it."""
+        since_ns = self.now_ns
+        self.fly(seconds, CELLS | {Cell.OWNER: 1, Cell.SINCE: since_ns})
+        end_ns, self.now_ns = self.now_ns, since_ns
+        self.put(Kind.STEP_WAITING, end_ns, 1)
+        self.now_ns = end_ns
+        self.look()
+
+    def look(self, cells=CELLS):
+        """Do what a dashboard does for each frame, with a disk as fast as its time."""
+        self.session.tick(self.loop, self.now_ns, cells, alive=True)
         self.session.turn_page(self.now_ns)
         self.flight.look(self.now_ns)
+        ends = time.monotonic() + PATIENCE_S
+        while self.has_fast_disk and self.flight.is_writing:
+            assert time.monotonic() < ends, "what is kept is not written"
+            time.sleep(0.001)
 
 
 @pytest.fixture
@@ -126,7 +144,8 @@ def test_lands_in_the_middle(plane, tmp_path):
 
 
 def test_is_bounded(plane, tmp_path, monkeypatch):
-    """Of too many files the newest stay; one long trouble is kept in pieces."""
+    """Of too many files the newest stay; one long trouble is kept in pieces
+    that follow each other."""
     monkeypatch.setattr(module, "KEEP_FILES", 3)
     for _ in range(60):
         plane.step(300 * MS)
@@ -136,9 +155,87 @@ def test_is_bounded(plane, tmp_path, monkeypatch):
 
     assert len(kept) == 3
     assert all(path.stat().st_mode & 0o077 == 0 for path in kept)
-    for path in kept:
-        past = open_recording(path).past
+    pasts = [open_recording(path).past for path in kept]
+    for past in pasts:
         assert past.to_ns - past.from_ns < 45 * SECOND_NS
+    for past, after in pairwise(pasts):
+        # By whole chunks of two seconds.
+        assert after.from_ns > past.to_ns - 3 * SECOND_NS
+
+
+def length_s(kept):
+    """Return how long a piece is."""
+    return (kept.past.to_ns - kept.past.from_ns) / SECOND_NS
+
+
+def test_a_stall_without_end(plane, tmp_path):
+    """Of a stall of minutes its beginning is kept and its end, each once; what was kept
+    before stays."""
+    plane.fly(10)
+    plane.put(Kind.MARK, 0, 1, 2)
+    plane.step(MS)
+    plane.fly(20)
+    plane.hold(200)
+    plane.fly(20)
+    marked, begun, over = files(plane, tmp_path)
+
+    assert [each.text for each in marked.session.incidents.kept] == ["sold out"]
+    for kept in (begun, over):
+        assert length_s(kept) <= 35
+    assert [stall.over for stall in begun.session.stalls.kept] == [False]
+    assert [stall.over for stall in over.session.stalls.kept] == [True]
+    assert begun.past.to_ns < over.past.from_ns
+
+
+def test_long_by_nature(plane, tmp_path):
+    """A WebSocket that ends after minutes went not wrong; a request did, and its end is
+    kept."""
+    plane.put(Kind.REQUEST, FROM_WEBSOCKET, 5, 1)
+    plane.step(MS)
+    plane.fly(100)
+    plane.put(Kind.ANSWERED, 1000, 5)
+    plane.put(Kind.REQUEST_END, 0, 5)
+    plane.put(Kind.REQUEST, 0, 6, 1)
+    plane.step(MS)
+    plane.fly(100)
+    plane.put(Kind.ANSWERED, 200, 6)
+    plane.step(MS)
+    plane.fly(20)
+    (kept,) = files(plane, tmp_path)
+
+    assert [each.status for each in kept.session.requests.finished] == [200]
+    assert length_s(kept) <= 35
+
+
+def test_slow_disk(plane, tmp_path, monkeypatch):
+    """While a piece is being written no other is cut; what came first meanwhile is kept
+    then."""
+    plane.has_fast_disk = False
+    is_free = threading.Event()
+    write = module.write_whole
+
+    def write_slowly(head, chunks):
+        assert is_free.wait(PATIENCE_S)
+        return write(head, chunks)
+
+    cuts = []
+    cut = plane.keeper.cut
+    monkeypatch.setattr(module, "write_whole", write_slowly)
+    monkeypatch.setattr(
+        plane.keeper, "cut", lambda *when: cuts.append(when) or cut(*when)
+    )
+    for _ in range(5):
+        plane.step(300 * MS)
+        plane.fly(20)
+    assert len(cuts) == 1
+    is_free.set()
+    plane.has_fast_disk = True
+    plane.fly(20)
+    kept = [each.session.stalls.kept for each in files(plane, tmp_path)]
+    begun = [stalls[0].start_ns for stalls in kept]
+
+    assert len(kept[0]) == 1
+    assert [each - begun[0] for each in begun] == [0, 20_300 * MS, 40_600 * MS]
 
 
 def test_leaves_what_others_put_there(plane, tmp_path, monkeypatch):
