@@ -227,14 +227,13 @@ def test_begins_with_loops_that_are_over(monkeypatch):
     # It lived at the beginning, and was forgotten since.
     living = open_part(keeper, 14_000, 40_000)
     # It had ended before.
-    ended = open_part(keeper, 107_000, 120_000)
+    ended = open_part(keeper, 106_500, 120_000)
 
     assert 1 not in session.loops
     assert living.session.loops[1].model.names.strings == ["", "work", "late 0"]
     assert living.session.loops[1].ended
     assert living.past.from_ns == 14_000
-    assert list(ended.session.loops) == [1]
-    assert ended.past.from_ns == 107_000
+    assert ended.past.from_ns == 106_000
     assert ended.session.loops[1].model.names.strings == ["", "work", "late 10"]
 
 
