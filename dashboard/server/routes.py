@@ -64,7 +64,7 @@ def find_modules() -> list[str]:
     """
     folder = find_assets("static")
     paths = (path.relative_to(folder) for path in folder.glob("js/**/*.js"))
-    alone = {"articles.js", "main.js"}
+    alone = {"articles.js", "compare.js", "main.js"}
     return [
         f"/static/{path.as_posix()}" for path in sorted(paths) if path.name not in alone
     ]

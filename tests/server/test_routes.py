@@ -12,7 +12,9 @@ import dashboard
 from dashboard.demo import stories
 from dashboard.errors import OverBudget
 from dashboard.ring import create_ring
+from dashboard.server import routes
 from dashboard.server.budgets import MAX_COUNT
+from dashboard.server.scripts import join_modules
 from dashboard.server.triggers import OWN_CAST
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -65,6 +67,19 @@ def test_page_files_are_found(client):
 
     assert files
     assert {client.get(name).status_code for name in files} == {200}
+
+
+def test_page_preloads_what_it_runs():
+    """Asked for at once is what the page's script imports, and no other page's."""
+    imported = []
+
+    def read(path):
+        imported.append(f"/static/{path}")
+        return (routes.find_assets("static") / path).read_text()
+
+    join_modules("js/main.js", read)
+
+    assert sorted(["/static/js/main.js", *routes.MODULES]) == sorted(imported)
 
 
 def test_state(client, app):
