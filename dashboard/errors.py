@@ -10,6 +10,7 @@ DashboardError
 ├── RecordingError       a recording cannot be opened
 │   ├── RecordingFormatError  it was written by another release
 │   └── RecordingDamaged      it is none, or what it says cannot have happened
+│       └── RecordingTooLarge there is more in it than is opened
 ├── SettingsError        a setting or flag makes no sense
 ├── StoryError           a story in a user's file cannot be used
 └── TriggerError         a button's request cannot be carried out
@@ -67,6 +68,10 @@ class RecordingFormatError(RecordingError):
 
 class RecordingDamaged(RecordingError):
     """The file is none of ours, or what it says cannot have happened."""
+
+
+class RecordingTooLarge(RecordingDamaged):
+    """There is more in it than is opened; what came before can be shown."""
 
 
 class SettingsError(DashboardError):

@@ -12,7 +12,12 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
-from dashboard.errors import DashboardError, RecordingDamaged, RecordingError
+from dashboard.errors import (
+    DashboardError,
+    RecordingDamaged,
+    RecordingError,
+    RecordingTooLarge,
+)
 from dashboard.records import RECORD_BYTES, Cell, RingState
 from dashboard.ring import RingReader, is_alive
 from dashboard.ring.layout import MAGIC as RING_MAGIC
@@ -121,12 +126,18 @@ def _play(head: Head, file: BinaryIO, name: str) -> Opened:
     )
     player = Player(session, remedies)
     first_ns = last_ns = 0
-    for chunk in read_chunks(file):
-        first_ns = first_ns or chunk.first_ns
-        last_ns = max(last_ns, chunk.last_ns)
-        _check_times(chunk, first_ns, last_ns)
-        for entry in chunk.entries:
-            player.play(entry)
+    try:
+        for chunk in read_chunks(file):
+            first_ns = first_ns or chunk.first_ns
+            last_ns = max(last_ns, chunk.last_ns)
+            _check_times(chunk, first_ns, last_ns)
+            for entry in chunk.entries:
+                player.play(entry)
+    except RecordingTooLarge as error:
+        if not player.now_ns:
+            raise
+        shown_s = (player.now_ns - first_ns) / 1e9
+        session.notices = [f"only the first {shown_s:,.1f} s are shown: {error}"]
     if not session.loops:
         raise RecordingDamaged("no loop is in it, at least not yet")
     to_ns = player.now_ns or last_ns

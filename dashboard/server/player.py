@@ -11,7 +11,7 @@ from itertools import islice
 from sys import getsizeof
 from typing import TYPE_CHECKING, Any
 
-from dashboard.errors import RecordingDamaged
+from dashboard.errors import RecordingDamaged, RecordingTooLarge
 from dashboard.records import RECORD_BYTES, Cell
 from dashboard.ring.layout import Identity
 from dashboard.ring.writer import MAX_STRING_BYTES
@@ -52,7 +52,10 @@ if TYPE_CHECKING:
 MAX_TASKS = 200_000
 #: Records within one step.
 MAX_UNPLAYED = 2_000_000
+#: Loops that live at once.
 MAX_LOOPS = 64
+#: All of a file: a loop that is over leaves its row, some hundred bytes.
+MAX_LOOPS_EVER = 20_000
 MAX_STRINGS = 100_000
 #: All text of a file, each told apart once: 64 rings full of it have a third.
 MAX_TEXT_BYTES = 64 << 20
@@ -103,6 +106,7 @@ class Player:
         self._session = session
         self._remedies = remedies
         self._loops: dict[int, ObservedLoop] = {}
+        self._named: set[int] = set()
         self._handlers: dict[type, Callable[[Any], None]] = {
             Loop: self._loop,
             Strings: self._strings,
@@ -131,6 +135,7 @@ class Player:
 
         Raises:
             RecordingDamaged: it cannot have happened.
+            RecordingTooLarge: it is more than anybody looks at.
         """
         self._handlers[type(entry)](entry)
 
@@ -158,7 +163,8 @@ class Player:
     def _of(self, number: int) -> ObservedLoop:
         loop = self._loops.get(number)
         if loop is None:
-            raise RecordingDamaged(f"it tells of loop {number} before it names it")
+            when = "after its end" if number in self._named else "before it names it"
+            raise RecordingDamaged(f"it tells of loop {number} {when}")
         return loop
 
     def _keep(self, text: str, most: int = MAX_STRING_BYTES) -> str:
@@ -173,15 +179,24 @@ class Player:
     def _spend(self, size_bytes: int) -> None:
         self._text_bytes += size_bytes + ENTRY_BYTES
         if self._text_bytes > MAX_TEXT_BYTES:
-            raise RecordingDamaged(
+            raise RecordingTooLarge(
                 f"it has more than {MAX_TEXT_BYTES >> 20} MB of text"
             )
 
     def _loop(self, entry: Loop) -> None:
-        if len(self._loops) >= MAX_LOOPS or entry.loop in self._loops:
-            raise RecordingDamaged(
-                f"it names more than {MAX_LOOPS} loops, or one of them twice"
+        if entry.loop in self._named:
+            raise RecordingDamaged("it names one of its loops twice")
+        known = self._session.loops
+        for number in [n for n, loop in self._loops.items() if loop.id not in known]:
+            # The session has dropped it, as the live one had.
+            del self._loops[number]
+        living = sum(not loop.ended for loop in self._loops.values())
+        if living >= MAX_LOOPS or len(self._named) >= MAX_LOOPS_EVER:
+            raise RecordingTooLarge(
+                f"it has more than {MAX_LOOPS} loops at once, "
+                f"or {MAX_LOOPS_EVER:,} one after the other"
             )
+        self._named.add(entry.loop)
         identity = Identity(
             pid=entry.pid,
             loop_no=entry.loop_no,
@@ -198,7 +213,7 @@ class Player:
     def _strings(self, entry: Strings) -> None:
         strings = self._of(entry.loop).model.names.strings
         if len(strings) + len(entry.texts) > MAX_STRINGS:
-            raise RecordingDamaged(
+            raise RecordingTooLarge(
                 f"it has more than {MAX_STRINGS:,} strings for one loop"
             )
         strings.extend(map(self._keep, entry.texts))
@@ -210,7 +225,7 @@ class Player:
         model = loop.model
         alive = max(len(model.tasks.by_no), len(self._session.requests.open))
         if alive > MAX_TASKS or model.unplayed > MAX_UNPLAYED:
-            raise RecordingDamaged(
+            raise RecordingTooLarge(
                 f"it tells of more than {MAX_TASKS:,} tasks or requests at once"
             )
 

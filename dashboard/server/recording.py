@@ -13,7 +13,11 @@ import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, get_type_hints
 
 from dashboard import __version__
-from dashboard.errors import RecordingDamaged, RecordingFormatError
+from dashboard.errors import (
+    RecordingDamaged,
+    RecordingFormatError,
+    RecordingTooLarge,
+)
 from dashboard.records import RECORD_BYTES
 from dashboard.server import tape
 from dashboard.server.columns import COLUMNS_BYTES, to_columns, to_records
@@ -206,7 +210,8 @@ def read_chunks(file: BinaryIO) -> Iterator[Chunk]:
     """Yield the whole chunks that follow the head, as far as there are any.
 
     Raises:
-        RecordingDamaged: there is something else, or more than can be opened.
+        RecordingDamaged: there is something else.
+        RecordingTooLarge: it is more than can be opened.
     """
     records = entries = unpacked = 0
     while len(head := file.read(CHUNK.size)) == CHUNK.size:
@@ -218,7 +223,7 @@ def read_chunks(file: BinaryIO) -> Iterator[Chunk]:
             return
         unpacked += raw_size
         if unpacked > MAX_UNPACKED_BYTES:
-            raise RecordingDamaged(
+            raise RecordingTooLarge(
                 f"it has more than {MAX_UNPACKED_BYTES >> 20:,} MB when unpacked"
             )
         if zlib.crc32(body) != check:
@@ -231,8 +236,9 @@ def read_chunks(file: BinaryIO) -> Iterator[Chunk]:
             if isinstance(entry, tape.Records)
         )
         if records > MAX_RECORDS or entries > MAX_ENTRIES:
-            raise RecordingDamaged(
-                f"it has more than {MAX_RECORDS:,} records; save a part of it instead"
+            raise RecordingTooLarge(
+                f"it has more than {MAX_RECORDS:,} records, "
+                f"or {MAX_ENTRIES:,} of what else is told"
             )
         yield chunk
 

@@ -346,8 +346,8 @@ def test_every_entry_comes_back():
         (whole(LOOP)[:-3] + b"abc", "not what its check sum says"),
         (whole(LOOP) + b"x" * 32, "there is no chunk"),
         (whole(tape.Lost(3)), "loop 3 before it names it"),
-        (whole(LOOP, LOOP), "one of them twice"),
-        (whole(*(LOOP._replace(loop=n) for n in range(65))), "more than 64 loops"),
+        (whole(LOOP, LOOP), "one of its loops twice"),
+        (whole(*(LOOP._replace(loop=n) for n in range(65))), "64 loops at once"),
         (whole(LOOP, tape.Strings(1, ("",) * 100_001)), "100,000 strings"),
         (whole(LOOP, tape.Tick(1, 1 << 62, 1, ())), "outside of its own time"),
         (
@@ -371,6 +371,67 @@ def test_every_entry_comes_back():
 def test_says_what_is_wrong(data, says):
     """A file that is cut off, foreign, of another format or a lie gets one sentence."""
     assert says in sentence(data)
+
+
+def turn(number, *, alive=0):
+    """Return what is told of a loop that begins, is told of, and ends or does not."""
+    cells = tuple((dict.fromkeys(Cell, 1) | IDLE).values())
+    t = 1_000 + number
+    return [
+        LOOP._replace(loop=number),
+        tape.Strings(number, ("work",)),
+        tape.Records(number, put(Kind.BORN, t, 0, 1, 1)),
+        tape.Tick(number, t, alive, cells),
+        tape.Frame(t),
+    ]
+
+
+def test_many_loops_one_after_the_other():
+    """A program may make any number of loops, as long as they do not live at once."""
+    told = [entry for number in range(1, 201) for entry in turn(number)]
+    opened = read_recording(io.BytesIO(whole(*told)), "it")
+
+    assert (opened.records, opened.session.notices) == (200, [])
+    assert max(opened.session.loops) == 200 > len(opened.session.loops)
+
+
+@pytest.mark.parametrize(
+    ("bound", "says"),
+    [
+        ("player.MAX_LOOPS", "3 loops at once"),
+        ("player.MAX_LOOPS_EVER", "or 3 one after the other"),
+        ("player.MAX_STRINGS", "3 strings for one loop"),
+        ("player.MAX_TASKS", "3 tasks or requests at once"),
+        ("recording.MAX_RECORDS", "3 records"),
+        ("recording.MAX_ENTRIES", "3 of what else"),
+        ("recording.MAX_UNPACKED_BYTES", "MB when unpacked"),
+        ("player.MAX_TEXT_BYTES", "MB of text"),
+    ],
+)
+def test_shows_what_came_before(bound, says, monkeypatch):
+    """Of a file that has more than is opened the beginning is shown, and that is said."""
+    data = recording.write_head(recording.new_head(1, 1))
+    for number in range(1, 20):
+        told = [
+            *turn(number, alive=1),
+            tape.Strings(1, (f"{number}",)),
+            tape.Records(
+                1,
+                put(Kind.BORN, 1_000 + number, 0, number + 1, 1)
+                + put(Kind.POLL, 1_000 + number, 1_000 + number),
+            ),
+        ]
+        data += recording.write_chunk(told, first_ns=1_000, last_ns=2_000)
+    most = {"recording.MAX_ENTRIES": 30, "recording.MAX_UNPACKED_BYTES": 1_000}
+    most["player.MAX_TEXT_BYTES"] = 1_500
+    monkeypatch.setattr(f"dashboard.server.{bound}", most.get(bound, 3))
+    opened = read_recording(io.BytesIO(data), "it")
+    (notice,) = opened.session.notices
+
+    assert notice.startswith("only the first 0.0 s are shown: it ")
+    assert says in notice or bound in most
+    assert 1 <= len(opened.session.loops) < 19
+    assert 1_000 < opened.past.to_ns < 1_019
 
 
 def body(raw, *, raw_size=None):
