@@ -61,11 +61,13 @@ ARROWS = {
         "tasks",
         "workers",
     },
+    "observed": {"journal", "tape"},
     "session": {
         "findings",
         "incidents",
         "journal",
         "loop_model",
+        "observed",
         "remedies",
         "splits",
         "stalls",
@@ -79,7 +81,7 @@ ARROWS = {
     "columns": set(),
     "recording": {"columns", "tape"},
     "bundle": {"excerpt", "names", "sources", "tape"},
-    "introduction": {"journal", "session", "tape"},
+    "introduction": {"journal", "observed", "tape"},
     "keeper": {"bundle", "columns", "introduction", "recording", "tape"},
     "player": {"names", "remedies", "stall", "tape"},
     "opening": {
@@ -245,6 +247,7 @@ PURE = (
     "incidents",
     "mishaps",
     "loop_model",
+    "observed",
     "session",
     "tape",
 )

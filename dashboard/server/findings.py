@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from dashboard.server.look import Hit, Rule
     from dashboard.server.names import Place
+    from dashboard.server.observed import ObservedLoop
     from dashboard.server.remedies import Remedy
-    from dashboard.server.session import ObservedLoop, Session
+    from dashboard.server.session import Session
     from dashboard.server.stall import Line, Stall
 
     FindRemedy = Callable[[Place, Sequence[Line]], Remedy | None]

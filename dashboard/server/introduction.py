@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from dashboard.records import FIELD_SEPARATOR, LAP_SHIFT, RECORD, Kind
 from dashboard.server import tape
 from dashboard.server.journal import State
-from dashboard.server.session import describe_loop
+from dashboard.server.observed import describe_loop
 
 if TYPE_CHECKING:
-    from dashboard.server.session import ObservedLoop, Session
+    from dashboard.server.observed import ObservedLoop
+    from dashboard.server.session import Session
     from dashboard.server.tape import Entry
 
 LAP_1 = 1 << LAP_SHIFT

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from dashboard.server.effort import Share
     from dashboard.server.incidents import Incident
     from dashboard.server.names import Place
+    from dashboard.server.observed import ObservedLoop
     from dashboard.server.remedies import Remedy
-    from dashboard.server.session import ObservedLoop
     from dashboard.server.splits import Request
     from dashboard.server.stall import Stall
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from dashboard.server.session import ObservedLoop, Session
+    from dashboard.server.observed import ObservedLoop
+    from dashboard.server.session import Session
     from dashboard.server.tallies import Histogram
 
 LOOP = ("app", "pid", "loop", "worker")

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dashboard.server.incidents import Incident
-    from dashboard.server.session import ObservedLoop, Past, Session
+    from dashboard.server.observed import ObservedLoop
+    from dashboard.server.session import Past, Session
     from dashboard.server.splits import Request
     from dashboard.server.stall import Stall
     from dashboard.server.tape import Entry

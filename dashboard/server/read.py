@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from dashboard.server.session import ObservedLoop, Session
+    from dashboard.server.observed import ObservedLoop
+    from dashboard.server.session import Session
 
 logger = logging.getLogger("loopscope")
 

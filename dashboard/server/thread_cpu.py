@@ -9,7 +9,7 @@ from dashboard.server.process import cpu_of_threads
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dashboard.server.session import ObservedLoop
+    from dashboard.server.observed import ObservedLoop
 
 
 class ThreadCpu:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dashboard.ring import RingReader
-    from dashboard.server.session import ObservedLoop
+    from dashboard.server.observed import ObservedLoop
 
 #: A step this long is worth a look at what has arrived meanwhile.
 DOOR_AFTER_NS = 40_000_000
