@@ -53,6 +53,24 @@ if __name__ == "__main__":
 """
 
 
+#: Loopscope, but each other look of it fails.
+FAULTY = """
+import itertools, sys
+from dashboard.__main__ import main
+from dashboard.server.session import Session
+
+turn_page, looks = Session.turn_page, itertools.count()
+
+def fail(*args):
+    if next(looks) % 2:
+        raise LookupError("ours")
+    return turn_page(*args)
+
+Session.turn_page = fail
+sys.exit(main())
+"""
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Give a folder with programs that know nothing of us."""
@@ -73,9 +91,9 @@ def command(folder):
         [str(Path(__file__).parent.parent), str(folder)]
     )
 
-    def command(*words):
+    def command(*words, module="dashboard"):
         process = subprocess.Popen(
-            [sys.executable, "-m", "dashboard", *map(str, words)],
+            [sys.executable, "-m", module, *map(str, words)],
             cwd=folder,
             env=environ,
             text=True,
@@ -185,14 +203,16 @@ def test_killed_while_it_holds(command, folder):
         (["record", "--", "true"], "required: -o"),
         (["record", "-o", "x"], "say behind -- what to run"),
         (["record", "-o", "x", "--", "no-such-program"], "cannot be run (No such"),
+        (["record", "-o", "shop.py", "--", "no-such-program"], "cannot be run (No"),
         (["record", "-o", "no/x", "--", "true"], "cannot be written (No such"),
         (["open", "nowhere"], "nowhere cannot be opened (No such file"),
         (["open", "shop.py"], "where a recording has b"),
         (["open", "x", "--", "y"], "take something after --"),
     ],
 )
-def test_says_what_is_wrong(command, words, says):
-    """What cannot be recorded or opened is told in a sentence, and nothing starts."""
+def test_says_what_is_wrong(command, folder, words, says):
+    """What cannot be recorded or opened is told in a sentence, and nothing starts; no
+    file is made or emptied for it."""
     run = command(*words)
     out, err = run.communicate(timeout=PATIENCE_S)
 
@@ -200,6 +220,48 @@ def test_says_what_is_wrong(command, words, says):
     assert says in err
     assert "Traceback" not in err
     assert out == ""
+    assert not (folder / "x").exists()
+    assert (folder / "shop.py").read_text() == SHOP
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no full device")
+def test_full_disk(command):
+    """A program whose recording finds no room runs to its own end, with its own code."""
+    run = command(
+        "record", "-o", "/dev/full", "--", sys.executable, "program.py", "0.3", "7"
+    )
+    out, err = run.communicate(timeout=PATIENCE_S)
+
+    assert (run.returncode, out) == (7, "ready\n")
+    assert err == (
+        "loopscope: the recording ends early (No space left on device); "
+        "the program is left alone\n"
+    )
+
+
+def test_in_place_of_last_weeks(command, folder):
+    """A recording takes the place of what its file had."""
+    (folder / "it.loopscope").write_bytes(b"x" * (1 << 20))
+    run = command(
+        "record", "-o", "it.loopscope", "--", sys.executable, "program.py", "0", "0"
+    )
+    run.communicate(timeout=PATIENCE_S)
+
+    assert len(open_recording(folder / "it.loopscope").session.loops) == 1
+    assert (folder / "it.loopscope").stat().st_size < 1 << 20
+
+
+def test_our_fault(command, folder):
+    """A look of ours that fails ends no program: it is told once, and it goes on."""
+    (folder / "faulty.py").write_text(FAULTY)
+    words = ["-o", "it.loopscope", "--", sys.executable, "program.py", "0.3", "7"]
+    run = command("record", *words, module="faulty")
+    _, err = run.communicate(timeout=PATIENCE_S)
+    (loop,) = open_recording(folder / "it.loopscope").session.loops.values()
+
+    assert run.returncode == 7
+    assert err.count("LookupError: ours") == err.count("Traceback") == 1
+    assert loop.ended
 
 
 def test_no_loop(command):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 import threading
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +27,12 @@ from dashboard.server.wire import FRAME_HZ
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
     from typing import BinaryIO
 
     from dashboard.server.settings import Settings
+
+logger = logging.getLogger("loopscope")
 
 FRAME_S = 1 / FRAME_HZ
 #: What is told of a process after its end is read within so many more rounds.
@@ -47,29 +52,44 @@ def record(settings: Settings, options: argparse.Namespace, command: list[str]) 
             "loopscope record -o shop.loopscope -- uvicorn main:app"
         )
     path = Path(options.output)
+    with _open(path) as file, make_session_folder() as folder:
+        taker = _Taker(settings, Path(folder))
+        try:
+            code = _run(command, Path(folder), taker, file)
+        finally:
+            taker.close()
+    if not taker.session.loops and taker.failure is None:
+        print("loopscope: it ran no event loop; nothing is recorded", file=sys.stderr)
+    if taker.size_bytes:
+        size_kb = taker.size_bytes / 1024
+        print(f"recorded     {path}  ({size_kb:,.0f} KB; loopscope open {path})")
+    return code
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    """Give the file, with what it had: that goes when there is something to record."""
+    is_new = not path.exists()
     try:
         # It says what the program did: nobody else's business.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        file = os.fdopen(os.open(path, flags, 0o600), "wb")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+        # Without a buffer, which would try again when it is closed.
+        file = os.fdopen(os.open(path, flags, 0o600), "wb", buffering=0)
     except OSError as error:
         raise RecordingError(
             f"{str(path)!r} cannot be written ({error.strerror}); "
             "name another file with -o"
         ) from None
-    with file, make_session_folder() as folder:
-        taker = _Taker(settings, file, Path(folder))
+    with file:
         try:
-            code = _run(command, Path(folder), taker)
-        finally:
-            taker.close()
-    size_kb = path.stat().st_size / 1024
-    if not taker.session.loops:
-        print("loopscope: it ran no event loop; nothing is recorded", file=sys.stderr)
-    print(f"recorded     {path}  ({size_kb:,.0f} KB; loopscope open {path})")
-    return code
+            yield file
+        except SettingsError:
+            if is_new:
+                path.unlink(missing_ok=True)
+            raise
 
 
-def _run(command: list[str], folder: Path, taker: _Taker) -> int:
+def _run(command: list[str], folder: Path, taker: _Taker, file: BinaryIO) -> int:
     codes: list[int] = []
     ended = threading.Event()
 
@@ -100,6 +120,7 @@ def _run(command: list[str], folder: Path, taker: _Taker) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, leave)
     try:
+        taker.begin(file)
         while not (ended.is_set() or program.wait(0)):
             taker.turn()
             time.sleep(FRAME_S)
@@ -110,16 +131,19 @@ def _run(command: list[str], folder: Path, taker: _Taker) -> int:
 
 
 class _Taker:
-    """Follow every ring of a folder into a file."""
+    """Follow every ring of a folder into a file.
 
-    def __init__(self, settings: Settings, file: BinaryIO, folder: Path) -> None:
+    Whatever goes wrong with that, the program goes on: it is told, once, and no more.
+    """
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
         self._advice = Advice(lines_of)
         self.session = Session(
             origin_ns=time.monotonic_ns(), find_remedy=self._advice.find
         )
         self.session.stalls.threshold_ns = round(settings.stall_ms * 1e6)
-        self._tape = FileTape(file, head_of(self.session))
-        self.session.tape = self._tape.tape
+        self._tape: FileTape | None = None
+        self._has_failed = False
         self._cpu = ThreadCpu()
         self._follower = Follower(
             rings_in(folder),
@@ -128,8 +152,48 @@ class _Taker:
             allow_dumps=settings.dumps,
         )
 
+    @property
+    def size_bytes(self) -> int:
+        """How much the file has."""
+        return self._tape.size_bytes if self._tape is not None else 0
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why the file ends before the program, if it does."""
+        return self._tape.failure if self._tape is not None else None
+
+    def begin(self, file: BinaryIO) -> None:
+        """Take down into this file from now on, in place of what it has."""
+        # A pipe or a device has nothing, and cannot be cut.
+        with suppress(OSError):
+            file.truncate(0)
+        self._tape = FileTape(file, head_of(self.session))
+        self._tell_failure()
+        self.session.tape = self._tape.tape
+
     def turn(self) -> None:
-        """Read what there is, and take it down."""
+        """Read what there is, and take it down, as long as that can be."""
+        if self.failure is not None:
+            return
+        try:
+            self._read()
+        except Exception:
+            # As with the page: what is read next may be right again.
+            if not self._has_failed:
+                logger.exception("loopscope: a look failed; going on with the next")
+            self._has_failed = True
+        self._tell_failure()
+
+    def _tell_failure(self) -> None:
+        if self.failure is not None:
+            why = getattr(self.failure, "strerror", None) or repr(self.failure)
+            # Not printed: the console may be a file on the same full disk.
+            logger.warning(
+                "loopscope: the recording ends early (%s); the program is left alone",
+                why,
+            )
+
+    def _read(self) -> None:
         ends_s = time.monotonic() + FRAME_S
         # A loop may tell more than anybody can follow: a page is turned nevertheless.
         while self._follower.poll() and time.monotonic() < ends_s:
@@ -139,10 +203,6 @@ class _Taker:
         if session.findings.is_due(now_ns):
             cpu = self._cpu.measure(session.loops.values(), now_ns)
             session.look(now_ns, cpu)
-        self._turn_page(now_ns)
-
-    def _turn_page(self, now_ns: int) -> None:
-        session = self.session
         session.turn_page(now_ns)
         session.requests.begin_frame()
         session.stalls.take()
@@ -150,9 +210,12 @@ class _Taker:
 
     def close(self) -> None:
         """Take down the end."""
-        for _ in range(LAST_ROUNDS):
-            self.turn()
-            time.sleep(FRAME_S)
-        self._tape.flush()
+        if self._tape is not None and self.failure is None:
+            for _ in range(LAST_ROUNDS):
+                self.turn()
+                time.sleep(FRAME_S)
+            if self.failure is None:
+                self._tape.flush()
+                self._tell_failure()
         self._follower.close()
         self._advice.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -153,30 +154,58 @@ def write_whole(head: recording.Head, chunks: Iterable[list[Entry]]) -> Iterable
 
 
 class FileTape:
-    """Write what a session is told into a file, a chunk after the other."""
+    """Write what a session is told into a file, a chunk after the other.
+
+    What cannot be written raises nothing: the file ends with its last whole chunk.
+    """
 
     def __init__(self, file: BinaryIO, head: recording.Head) -> None:
+        self.failure: Exception | None = None
+        """Why nothing more is taken down."""
+        self.size_bytes = 0
         self._file = file
         self._chunk = Kept({})
         self._bundle = Bundle()
         self._unix_of: dict[int, int] = {}
-        file.write(recording.write_head(head))
+        self._write(recording.write_head(head))
 
     def __repr__(self) -> str:
         return f"<FileTape of {self._file.name}>"
 
     def tape(self, entry: Entry) -> None:
         """Take down what a session is told."""
-        self._chunk.add(entry)
-        if self._chunk.is_full:
-            self.flush()
+        if self.failure is None:
+            self._chunk.add(entry)
+            if self._chunk.is_full:
+                self.flush()
 
     def flush(self) -> None:
         """Write what there is: whoever opens the file now sees it."""
-        if self._chunk.entries:
-            self._file.write(pack(self._chunk.entries, self._bundle, self._unix_of))
+        entries, self._chunk = self._chunk.entries, Kept({})
+        if not entries or self.failure is not None:
+            return
+        try:
+            data = pack(entries, self._bundle, self._unix_of)
+        except Exception as error:  # noqa: BLE001 - whoever is followed must go on
+            # Later chunks would build upon what is missing.
+            self.failure = error
+        else:
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                # A raw file may take a part.
+                rest = rest[self._file.write(rest) :]
             self._file.flush()
-        self._chunk = Kept({})
+        except OSError as error:
+            self.failure = error
+            # A pipe or a device cannot be cut.
+            with suppress(OSError):
+                self._file.truncate(self.size_bytes)
+        else:
+            self.size_bytes += len(data)
 
 
 def head_of(session: Session) -> recording.Head:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import os
 import threading
@@ -545,3 +546,41 @@ def test_no_file(tmp_path):
 
     assert "No such file" in said[0]
     assert all("name a recording" in text for text in said)
+
+
+class SmallDisk(io.FileIO):
+    """A file on a disk that has no more room than this."""
+
+    room_bytes = 0
+
+    def write(self, data):
+        """Take what there is room for, as a system does."""
+        room = self.room_bytes - self.tell()
+        if room <= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data[:room])
+
+
+def test_full_disk(tmp_path):
+    """What finds no room ends with its last whole chunk, and raises nothing: what is
+    told afterwards is not taken down."""
+    path = tmp_path / "it.loopscope"
+    with SmallDisk(path, "wb") as file:
+        file.room_bytes = 1 << 20
+        file_tape = FileTape(file, recording.new_head(0, 0))
+        file_tape.tape(LOOP)
+        file_tape.flush()
+        whole_bytes = file_tape.size_bytes
+        file.room_bytes = whole_bytes + 10
+        file_tape.tape(LOOP._replace(loop=2))
+        file_tape.flush()
+        file.room_bytes = 1 << 20
+        file_tape.tape(LOOP._replace(loop=3))
+        file_tape.flush()
+
+    assert file_tape.failure.errno == errno.ENOSPC
+    assert path.stat().st_size == whole_bytes == file_tape.size_bytes
+    with path.open("rb") as written:
+        recording.read_head(written)
+        (chunk,) = recording.read_chunks(written)
+    assert chunk.entries == [LOOP]
