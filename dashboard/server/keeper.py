@@ -1,7 +1,7 @@
 """Take down what a session is told: into a file as it goes, or into memory for later.
 
-Bounded in both. What is kept begins anywhere, so at the beginning of each chunk stands
-who lives then: a recording may begin there.
+Bounded in both. What is kept begins anywhere, so every few seconds stands who lives
+then: a recording may begin there.
 """
 
 from __future__ import annotations
@@ -29,21 +29,33 @@ CHUNK_NS = 2_000_000_000
 CHUNK_BYTES = 1 << 20
 #: What is kept in memory, as it came: two million records.
 KEEP_BYTES = 64 << 20
-#: An entry that is no records takes about this much.
+#: An entry takes about this much beside its records and texts, and each text, each
+#: task and each loop of a roll this much.
 ENTRY_BYTES = 400
+TEXT_BYTES = 60
+LIVING_BYTES = 200
+PRESENT_BYTES = 1_000
+#: A roll is kept when what came since the one before takes more than that one, but at
+#: the latest after this long: a part may begin so much before what was asked for.
+ROLL_NS = 10_000_000_000
 
 
 @dataclass(slots=True)
 class Kept:
     """A chunk in memory."""
 
-    roll: dict[int, Present]
-    """By loop, who lived at its beginning."""
+    roll: dict[int, Present] | None
+    """By loop, who lived at its beginning; None: no part begins here."""
     entries: list[Entry] = field(default_factory=list)
     first_ns: int = 0
     last_ns: int = 0
     size: int = 0
+    """Bytes in memory, about."""
     records: int = 0
+
+    def __post_init__(self) -> None:
+        for present in (self.roll or {}).values():
+            self.size += PRESENT_BYTES + LIVING_BYTES * len(present.living)
 
     def add(self, entry: Entry) -> None:
         """Take down one more."""
@@ -55,6 +67,8 @@ class Kept:
         elif isinstance(entry, tape.Tick | tape.Frame):
             self.first_ns = self.first_ns or entry.t
             self.last_ns = entry.t
+        else:
+            self.size += sum(map(_text_bytes, entry))
 
     @property
     def is_full(self) -> bool:
@@ -70,6 +84,11 @@ class Keeper:
         self._keep_bytes = keep_bytes
         self._chunks: deque[Kept] = deque([Kept({})])
         self._bytes = 0
+        """Of all chunks but the last."""
+        self._since_roll = 0
+        """Of all chunks but the last, from the last roll on, with it."""
+        self._roll_bytes = 0
+        self._roll_ns = 0
         self._is_whole = True
         """Nothing has been forgotten yet."""
 
@@ -83,38 +102,71 @@ class Keeper:
 
     def tape(self, entry: Entry) -> None:
         """Take down what a session is told. To be called in its thread."""
-        chunk = self._chunks[-1]
-        if chunk.is_full:
-            self._bytes += chunk.size
+        if self._chunks[-1].is_full:
+            self._begin_chunk()
+        self._chunks[-1].add(entry)
+
+    def _begin_chunk(self) -> None:
+        last = self._chunks[-1]
+        self._bytes += last.size
+        self._since_roll += last.size
+        chunk = Kept(None)
+        if (
+            self._since_roll > 2 * self._roll_bytes
+            or last.last_ns - self._roll_ns >= ROLL_NS
+        ):
             chunk = Kept(call_roll(self.session))
-            self._chunks.append(chunk)
-            while self._bytes > self._keep_bytes and len(self._chunks) > 2:
-                self._bytes -= self._chunks.popleft().size
-                self._is_whole = False
-        chunk.add(entry)
+            self._roll_bytes, self._roll_ns = chunk.size, last.last_ns
+            self._since_roll = 0
+        self._chunks.append(chunk)
+        while self._bytes + chunk.size > self._keep_bytes and self._forget():
+            self._is_whole = False
+
+    def _forget(self) -> bool:
+        """Drop the oldest up to the next roll, if anything is left then."""
+        chunks = self._chunks
+        last = len(chunks) - 1
+        rolls = (n for n, chunk in enumerate(chunks) if n and chunk.roll is not None)
+        end = next(rolls, last)
+        for _ in range(end if end < last else 0):
+            self._bytes -= chunks.popleft().size
+        return end < last
 
     def cut(self, from_ns: int, to_ns: int) -> list[list[Entry]]:
         """Return what is kept of a stretch, chunk by chunk, to be written.
 
-        It begins with the chunk in which the stretch does, and ends with one.
+        It begins with a roll, some seconds before the stretch does, and ends with
+        a chunk.
         """
         session = self.session
         assert session is not None  # who tapes is told of its session first
         session.tape_seen()
-        chosen = [
-            chunk
-            for chunk in self._chunks
+        chunks = list(self._chunks)
+        inside = [
+            index
+            for index, chunk in enumerate(chunks)
             if chunk.last_ns >= from_ns and chunk.first_ns <= to_ns and chunk.entries
         ]
-        if not chosen:
+        if not inside:
             return []
-        if self._is_whole and chosen[0] is self._chunks[0]:
+        begin = inside[0]
+        while begin and chunks[begin].roll is None:
+            begin -= 1
+        chosen = chunks[begin : inside[-1] + 1]
+        if self._is_whole and not begin:
             return [list(chunk.entries) for chunk in chosen]
         first = chosen[0]
+        assert first.roll is not None  # the oldest that is kept has one
         opening = introduce(session, first.roll, first.first_ns)
         introduced = Introduced(first.roll)
         rest = [introduced.choose(chunk.entries) for chunk in chosen]
         return [[*opening, *rest[0]], *rest[1:]]
+
+
+def _text_bytes(value: object) -> int:
+    if isinstance(value, tuple):
+        return sum(map(_text_bytes, value))
+    return TEXT_BYTES + len(value) if isinstance(value, str) else 0
 
 
 def pack(

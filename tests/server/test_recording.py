@@ -8,6 +8,7 @@ import io
 import os
 import threading
 import time
+import tracemalloc
 import zlib
 
 import pytest
@@ -182,6 +183,7 @@ def test_begins_anywhere(live, monkeypatch):
     session = Session(origin_ns=1, tape=keeper.tape)
     keeper.session = session
     monkeypatch.setattr("dashboard.server.keeper.CHUNK_NS", 1_000)
+    monkeypatch.setattr("dashboard.server.keeper.ROLL_NS", 1_000)
     loop = session.add_loop(identity())
     loop.model.names.strings += ["work", "sleep\x1f/srv/a.py\x1f7\x1fwork", "late"]
     loop.feed(put(Kind.BORN, 2_000, 0, 1, 1))
@@ -211,6 +213,7 @@ def test_begins_with_loops_that_are_over(monkeypatch):
     session = Session(origin_ns=1, tape=keeper.tape)
     keeper.session = session
     monkeypatch.setattr("dashboard.server.keeper.CHUNK_NS", 1_000)
+    monkeypatch.setattr("dashboard.server.keeper.ROLL_NS", 1_000)
     cells = dict.fromkeys(Cell, 1) | IDLE
     for number in range(12):
         t = 10_000 * (number + 1)
@@ -261,6 +264,39 @@ def test_keeps_so_much(monkeypatch):
     assert isinstance(first, tape.Threshold)
     assert keeper.cut(0, 1_000_000) == []
     assert "MB" in repr(keeper)
+
+
+@pytest.mark.parametrize("what", ["tasks", "texts"])
+def test_all_that_is_kept_counts(what):
+    """Neither idle tasks nor texts take more memory than what is kept may."""
+    most = 2_000_000
+    keeper = Keeper(keep_bytes=most)
+    session = Session(origin_ns=1, tape=keeper.tape)
+    keeper.session = session
+    loop = session.add_loop(identity())
+    if what == "tasks":
+        loop.feed(b"".join(put(Kind.BORN, 2_000, 0, n) for n in range(1, 2_001)))
+        loop.feed(put(Kind.POLL, 3_000, 3_001))
+    cells = dict.fromkeys(Cell, 1) | IDLE
+    tracemalloc.start()
+    try:
+        for number in range(1, 200):
+            if what == "texts":
+                texts = tuple(f"{number}-{n}" for n in range(1_000))
+                keeper.tape(tape.Strings(loop.id, texts))
+            session.tick(loop, number * 2_000_000_000, cells, alive=True)
+            session.turn_page(number * 2_000_000_000)
+        held, _ = tracemalloc.get_traced_memory()
+        first_ns = keeper.first_ns
+    finally:
+        tracemalloc.stop()
+    opened = open_part(keeper, 395_000_000_000, 400_000_000_000)
+
+    assert held < 2 * most
+    assert 2_000_000_000 < first_ns < 395_000_000_000
+    assert 380_000_000_000 < opened.past.from_ns <= 395_000_000_000
+    if what == "tasks":
+        assert len(opened.session.describe_tasks()) == 2_000
 
 
 def identity():
