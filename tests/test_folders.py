@@ -10,6 +10,7 @@ import pytest
 from dashboard.ring import create_ring, default_directory
 from dashboard.server.folders import (
     SESSION_PREFIX,
+    is_of_user,
     is_private,
     make_session_folder,
     places_of_user,
@@ -85,3 +86,24 @@ def test_session_folder_is_private(tmp_path, monkeypatch):
         assert rings_of_user(places_of_user())() == {made}
 
     assert not Path(name).exists()
+
+
+def test_whose_ring_it_is(tmp_path, monkeypatch):
+    """A ring is this user's where its programs write, and nowhere else: no link, no copy."""
+    home, shared = tmp_path / "home", tmp_path / "shared"
+    monkeypatch.setenv("LOOPSCOPE_DIR", str(home))
+    mine, session = ring(home), ring(home / f"{SESSION_PREFIX}1-x")
+    copied = tmp_path / mine.name
+    copied.write_bytes(mine.read_bytes())
+    linked = home / "linked.ring"
+    linked.symlink_to(copied)
+    nested = ring(home / "other")
+
+    assert is_of_user(mine)
+    assert is_of_user(session)
+    assert not any(map(is_of_user, (copied, linked, nested, home, home / "absent")))
+
+    monkeypatch.setenv("LOOPSCOPE_DIR", str(shared))
+    foreign = ring(shared)
+    shared.chmod(0o777)
+    assert not is_of_user(foreign)

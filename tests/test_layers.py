@@ -87,6 +87,7 @@ ARROWS = {
     "opening": {
         "columns",
         "excerpt",
+        "folders",
         "journal",
         "player",
         "recording",

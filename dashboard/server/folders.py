@@ -74,6 +74,22 @@ def is_private(path: Path) -> bool:
     return is_ours and not found.st_mode & 0o022
 
 
+def is_of_user(ring: Path) -> bool:
+    """Say whether a ring lies where only a program of this user can have written it.
+
+    One from elsewhere may be anybody's, and tell of another machine's files.
+    """
+    try:
+        found = ring.lstat()
+        folder = ring.parent.resolve()
+        places = [each.resolve() for each in places_of_user() if is_private(each)]
+    except OSError:
+        return False
+    is_ours = stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid()
+    is_session = folder.name.startswith(SESSION_PREFIX) and is_private(folder)
+    return is_ours and (folder in places or (is_session and folder.parent in places))
+
+
 def make_session_folder() -> tempfile.TemporaryDirectory[str]:
     """Make a folder that only this user can enter and that goes when we go.
 

@@ -2,7 +2,8 @@
 
 What comes out is a session like a live one, made by the same model, whose clock stands
 still at the end. Whatever is wrong with the file is one sentence; nothing that it says
-is run, and no other file is read because of it.
+is run. No other file is read because of it, but the code that a ring names if it lies
+in this user's own folder of rings: then a program of this user on this machine wrote it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dashboard.ring.layout import MAGIC as RING_MAGIC
 from dashboard.server import tape
 from dashboard.server.columns import moments, span_of
 from dashboard.server.excerpt import lines_of
+from dashboard.server.folders import is_of_user
 from dashboard.server.journal import Journal
 from dashboard.server.player import Player, Remedies
 from dashboard.server.recording import read_chunks, read_head
@@ -31,11 +33,14 @@ from dashboard.server.remedies import remedy_at
 from dashboard.server.session import Past, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from io import BufferedReader
     from pathlib import Path
 
+    from dashboard.server.names import Place
     from dashboard.server.recording import Chunk, Head
+    from dashboard.server.remedies import Remedy
+    from dashboard.server.stall import Line
     from dashboard.server.tape import Source
 
 #: As much as the page holds (ARCHITECTURE.md, "Bounds").
@@ -64,7 +69,7 @@ class Opened:
     """As the wire has them: some only put a span right."""
     records: int
     sources: dict[tuple[str, int], Source] | None = field(default=None, repr=False)
-    """The code that the recording has with it; None: look at the files themselves."""
+    """The code that came with it; None: this user's ring, look at the files themselves."""
 
 
 def open_recording(path: Path) -> Opened:
@@ -170,7 +175,7 @@ def _open_ring(path: Path) -> Opened:
     except DashboardError as error:
         raise RecordingError(str(error)) from None
     try:
-        return _follow(reader)
+        return _follow(reader, is_ours=is_of_user(path))
     except RecordingError:
         raise
     except Exception as error:  # noqa: BLE001 - it may be damaged in any way
@@ -182,12 +187,12 @@ def _open_ring(path: Path) -> Opened:
         reader.close()
 
 
-def _follow(reader: RingReader) -> Opened:
+def _follow(reader: RingReader, *, is_ours: bool) -> Opened:
     identity = reader.identity
     remedies = Remedies()
     session = Session(
         origin_ns=identity.began_ns,
-        find_remedy=lambda place, stack: remedy_at(place, tuple(stack), lines_of),
+        find_remedy=_look_up if is_ours else None,
         journal=Journal(keep_ns=KEEP_NS, keep_rows=KEEP_ROWS),
     )
     player = Player(session, remedies)
@@ -218,13 +223,23 @@ def _follow(reader: RingReader) -> Opened:
     session.tick(loop, to_ns, cells, alive=True)
     session.look(to_ns, {})
     if not is_alive(identity) and not loop.ended:
-        session.notices = [
+        session.notices.append(
             f"process {identity.pid} is gone; this is what its ring had when it ended"
-        ]
+        )
+    if not is_ours:
+        session.notices.append(
+            f"the code is not at hand: {reader.path.name} is not in a folder where "
+            "this user's programs keep their rings, and may name others' files"
+        )
     unix_ns = identity.began_unix_ns
     past = Past(reader.path.name, unix_ns, first_ns or identity.began_ns, to_ns)
     player.finish(past)
-    return Opened(session, past, player.rows, player.records)
+    sources: dict[tuple[str, int], Source] | None = None if is_ours else {}
+    return Opened(session, past, player.rows, player.records, sources)
+
+
+def _look_up(place: Place, stack: Sequence[Line]) -> Remedy | None:
+    return remedy_at(place, tuple(stack), lines_of)
 
 
 def _slices(reader: RingReader) -> Iterator[bytes]:

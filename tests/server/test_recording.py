@@ -10,6 +10,7 @@ import threading
 import time
 import tracemalloc
 import zlib
+from types import SimpleNamespace
 
 import pytest
 from tapes import Told, decode
@@ -20,12 +21,14 @@ from dashboard.records import RECORD, RECORD_BYTES, Cell, Kind
 from dashboard.ring import Identity
 from dashboard.server import recording, tape, wire
 from dashboard.server.columns import COLUMNS_BYTES, to_columns, to_records
+from dashboard.server.excerpt import lines_of
 from dashboard.server.folders import rings_in
 from dashboard.server.keeper import FileTape, Keeper, head_of, write_whole
 from dashboard.server.opening import open_recording, read_recording
 from dashboard.server.player import Player, Remedies
 from dashboard.server.read import Follower
 from dashboard.server.session import Session
+from dashboard.server.stall_routes import describe_stall
 
 PATIENCE_S = 40
 #: Long enough for the watchdog to see its line.
@@ -566,6 +569,45 @@ def test_cut_off_anywhere(live):
 
     assert len(set(found)) == 1 < len(found)
     assert "no loop is in it" in sentence(data[: first // 2])
+
+
+def test_code_of_a_ring(tmp_path, monkeypatch):
+    """The code that a ring names is read where only this user's programs write rings; of
+    one from elsewhere no file is opened, and a notice says so."""
+    home = tmp_path / "rings"
+    monkeypatch.setenv("LOOPSCOPE_DIR", str(home))
+    asked = []
+    monkeypatch.setattr(
+        "dashboard.server.opening.lines_of",
+        lambda place: asked.append(place.file) or lines_of(place),
+    )
+
+    async def main():
+        with record(title="shop"):
+            await asyncio.sleep(0)
+            time.sleep(BLOCK_S)  # noqa: ASYNC251
+            await asyncio.sleep(0)
+
+    def look(path):
+        opened = open_recording(path)
+        (stall,) = [x for x in opened.session.stalls.kept if x.duration_ns > 2e8]
+        behind = SimpleNamespace(session=opened.session, opened=opened)
+        told = asyncio.run(describe_stall(behind, stall))
+        assert told["culprit"]["function"].endswith("main")
+        return told["source"], " ".join(opened.session.notices), set(asked)
+
+    asyncio.run(main())
+    (ring,) = home.iterdir()
+    foreign = tmp_path / "foreign.ring"
+    foreign.write_bytes(ring.read_bytes())
+
+    source, notices, read = look(foreign)
+    assert (source, read) == (None, set())
+    assert "the code is not at hand: foreign.ring is not in" in notices
+    source, notices, read = look(ring)
+    assert "time.sleep(BLOCK_S)" in source["code"]
+    assert "not at hand" not in notices
+    assert read == {__file__}
 
 
 def test_no_file(tmp_path):
