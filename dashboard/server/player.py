@@ -138,7 +138,11 @@ class Player:
             RecordingDamaged: it cannot have happened.
             RecordingTooLarge: it is more than anybody looks at.
         """
-        self._handlers[type(entry)](entry)
+        number = getattr(entry, "loop", 0)
+        is_over = number in self._named and number not in self._loops
+        # Its last moments may be told just after it was dropped.
+        if not is_over or isinstance(entry, Loop | Sent):
+            self._handlers[type(entry)](entry)
 
     def turn_page(self, now_ns: int) -> None:
         """Do what a live session does when it makes a frame, and keep what is over."""
@@ -164,8 +168,7 @@ class Player:
     def _of(self, number: int) -> ObservedLoop:
         loop = self._loops.get(number)
         if loop is None:
-            when = "after its end" if number in self._named else "before it names it"
-            raise RecordingDamaged(f"it tells of loop {number} {when}")
+            raise RecordingDamaged(f"it tells of loop {number} before it names it")
         return loop
 
     def _keep(self, text: str, most: int = MAX_STRING_BYTES) -> str:

@@ -429,6 +429,8 @@ def turn(number, *, alive=0):
 def test_many_loops_one_after_the_other():
     """A program may make any number of loops, as long as they do not live at once."""
     told = [entry for number in range(1, 201) for entry in turn(number)]
+    # Of one that was dropped long ago.
+    told += [tape.Arrived(1, 1_500, 3), tape.Sent(1, 5, 1_500, "GET", "/", "")]
     opened = read_recording(io.BytesIO(whole(*told)), "it")
 
     assert (opened.records, opened.session.notices) == (200, [])
