@@ -19,8 +19,8 @@ def test_a_blocking_sleep_comes_with_what_to_write_instead(page):
 
 
 def test_every_check_is_listed_with_its_answer(page):
-    """Twelve questions, each with yes, no or later."""
+    """Thirteen questions, each with yes, no or later."""
     part(page, "checks-summary").click()
 
-    expect(part(page, "asked").locator("li")).to_have_count(12)
+    expect(part(page, "asked").locator("li")).to_have_count(13)
     expect(part(page, "asked")).to_contain_text("Thread tokens exhausted")

@@ -29,7 +29,7 @@ READ = """async () => {
 
 
 SEND = """(url) => fetch(url, {
-  method: "POST", headers: { "Content-Type": "application/json" }, body: '{"count": 1}',
+  method: "POST", headers: { "Content-Type": "application/json" }, body: '{"count": 3}',
 })"""
 
 
@@ -67,9 +67,9 @@ def save(page, part):
 def test_saved(page, perfetto):
     """Picture, table and trace hold what happened; Perfetto reads all of the trace."""
     press(page, "Blocking")
-    # Each of its three tasks wakes the next who waits, which is a flow.
-    page.evaluate(SEND, "/api/trigger/awaits_gathered")
-    wait_finished(page, 2)
+    # Each of the three gives the lock to the next who waits, which is a flow.
+    page.evaluate(SEND, "/api/trigger/lock_held")
+    wait_finished(page, 4)
     # A stretch that is marked stays the same, whatever happens meanwhile.
     page.keyboard.press("Space")
     page.keyboard.press("m")
@@ -84,7 +84,7 @@ def test_saved(page, perfetto):
     assert len(list(svg.iter(f"{SVG}rect"))) > 10
 
     table = list(csv.DictReader(io.StringIO(save(page, "save-requests").decode())))
-    assert {row["route"] for row in table} == {"/awaits_gathered", "/blocking"}
+    assert {row["route"] for row in table} == {"/lock_across_io", "/blocking"}
 
     events = json.loads(save(page, "save-trace"))["traceEvents"]
     phases = [event["ph"] for event in events]

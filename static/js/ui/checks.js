@@ -9,7 +9,7 @@ import { make, part, setText } from "./parts.js";
 const ANSWERS = { yes: "yes", no: "no", later: "ask later" };
 
 /**
- * The summary of a diagnosis: "2 findings · 12 checks".
+ * The summary of a diagnosis: "2 findings · 13 checks".
  * @param {import("../wire.js").Diagnosis} diagnosis
  */
 export function summaryOf({ findings, checks }) {
