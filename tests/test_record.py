@@ -264,8 +264,8 @@ def test_our_fault(command, folder):
     assert loop.ended
 
 
-def test_no_loop(command):
-    """A program without a loop is told apart from one whose recording failed."""
+def test_no_loop(command, folder):
+    """A program without a loop is told so, once, and leaves no file."""
     run = command("record", "-o", "x", "--", sys.executable, "nothing.py")
     out, err = run.communicate(timeout=PATIENCE_S)
 
@@ -273,7 +273,8 @@ def test_no_loop(command):
         0,
         "loopscope: it ran no event loop; nothing is recorded\n",
     )
-    assert out.startswith("no loop\n")
+    assert out == "no loop\n"
+    assert not (folder / "x").exists()
 
 
 def test_users_sitecustomize(command, folder):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dashboard.commands.serve import serve
+from dashboard.server import ports
 from dashboard.server.opening import open_recording
 
 if TYPE_CHECKING:
@@ -27,5 +28,8 @@ def compare(settings: Settings, options: argparse.Namespace) -> int:
         open_browser=options.open,
         opened=one,
         beside=other,
-        lines=[f"comparing    {one.past.name} with {other.past.name}  (at /compare)"],
+        lines=[
+            f"comparing    {ports.url(settings.host, settings.port)}/compare  "
+            f"({one.past.name} with {other.past.name})"
+        ],
     )

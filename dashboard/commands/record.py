@@ -60,7 +60,8 @@ def record(settings: Settings, options: argparse.Namespace, command: list[str]) 
             taker.close()
     if not taker.session.loops and taker.failure is None:
         print("loopscope: it ran no event loop; nothing is recorded", file=sys.stderr)
-    if taker.size_bytes:
+        path.unlink(missing_ok=True)
+    elif taker.size_bytes:
         size_kb = taker.size_bytes / 1024
         print(f"recorded     {path}  ({size_kb:,.0f} KB; loopscope open {path})")
     return code

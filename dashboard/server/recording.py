@@ -189,6 +189,10 @@ def read_head(file: BinaryIO) -> Head:
     """
     data = file.read(HEADER.size)
     if not data.startswith(MAGIC):
+        if data[:9].lower() == b"<!doctype":
+            raise RecordingDamaged("it is a page: a browser opens it")
+        if data.startswith(b'{"trace'):
+            raise RecordingDamaged("it is a trace: Perfetto opens it")
         raise RecordingDamaged(
             f"it begins with {data[:8]!r}, where a recording has {MAGIC!r}"
         )

@@ -116,7 +116,10 @@ def _held(
     else:
         verb = "held" if last.over else "holds"
         sentence = f"{line} {verb} the loop for {length}"
-    said = str(worst.victims.to_wire()["words"])
+    # Not the longest: a loop that nobody needs may be held without harm.
+    hurt = max(stalls, key=lambda stall: stall.victims.sums()[0].delay_ns)
+    said = str(hurt.victims.to_wire()["words"])
+    it = "it" if len(stalls) == 1 else "once it"
     action = "Take it off the loop: a thread, or for computations a process."
     if remedy is not None:
         article = "a" if remedy.kind in BLOCKING else "the"
@@ -125,7 +128,7 @@ def _held(
             action = "Give the computation to a process."
     return Hit(
         line,
-        f"{sentence}; it {said}." if said else f"{sentence}.",
+        f"{sentence}; {it} {said}." if said else f"{sentence}.",
         action,
         total,
         last.end_ns,
@@ -166,7 +169,10 @@ def busy_machine(look: Look) -> Iterator[Hit]:
     length, waited = (
         duration(ns / 1e6) for ns in (worst.duration_ns, worst.starved_ns)
     )
-    said = str(worst.victims.to_wire()["words"])
+    # Not the longest: a loop that nobody needs may be held without harm.
+    hurt = max(stalls, key=lambda stall: stall.victims.sums()[0].delay_ns)
+    said = str(hurt.victims.to_wire()["words"])
+    it = "it" if len(stalls) == 1 else "once it"
     sentence = f"A step of the loop waited {waited} of its {length} for a processor"
     if len(stalls) > 1:
         sentence = (
@@ -175,7 +181,7 @@ def busy_machine(look: Look) -> Iterator[Hit]:
         )
     yield Hit(
         "machine",
-        f"{sentence}; it {said}." if said else f"{sentence}.",
+        f"{sentence}; {it} {said}." if said else f"{sentence}.",
         MORE_MACHINE,
         sum(stall.starved_ns for stall in stalls) / 1e6,
         stalls[-1].end_ns,
