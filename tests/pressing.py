@@ -67,6 +67,10 @@ class Product:
             self._results[key] = outcome
         return self._results[key]
 
+    def forget(self):
+        """Press anew whatever is asked for from now on."""
+        self._results.clear()
+
     def outcome(self, scenario, **params):
         """Press a button and wait for the outcome, whatever it is."""
         deadline = time.monotonic() + PATIENCE_S

@@ -1,7 +1,8 @@
 """Each story holds on the real product: relations between what was measured, no times.
 
 One dashboard with its demo app for all; presses follow each other, as two at once
-would disturb each other's lesson.
+would disturb each other's lesson. What other programs do meanwhile can break a relation
+of times, too; so a lesson that fails is measured anew, and has failed at the third time.
 """
 
 from __future__ import annotations
@@ -10,6 +11,15 @@ import urllib.error
 
 import pytest
 from pressing import ask, wait_for
+
+pytestmark = pytest.mark.flaky(reruns=2)
+
+
+@pytest.fixture(autouse=True)
+def measured_anew(request, product):
+    """A lesson that is tried again presses its buttons again."""
+    if request.node.execution_count > 1:
+        product.forget()
 
 
 def split_of(batch, others):
@@ -87,9 +97,11 @@ def test_four_ways_to_a_thread(product, scenario):
 
 def test_forty_tokens(product):
     """Story 5: exactly 5 of 45 wait for a token; with 60 of their own, or none, nobody."""
-    batch = product.press("tokens_40", seconds=0.5)
+    # Long enough for all 45 to be there before the first is done, on any machine.
+    batch = product.press("tokens_40", seconds=3)
     waited = [
-        split["thread_queue_ms"] >= 0.5 * 500 for split in split_of(batch, others=False)
+        split["thread_queue_ms"] >= 0.1 * 3000
+        for split in split_of(batch, others=False)
     ]
 
     assert (len(waited), sum(waited)) == (45, 5)
