@@ -134,15 +134,14 @@ class Findings:
         self._looked_ns = now_ns
         self._has_news = True
         answers = {rule.id: Answer.NO for rule in RULES}
-        asked = False
+        living: set[int] = set()
         hits: set[tuple[str, int, str]] = set()
         for loop in self._session.loops.values():
             if loop.ended:
-                self._spans.pop(loop.id, None)
                 continue
             loop.model.effort.turn()
             look = self._look_at(loop, now_ns, cpu.get(loop.id, 0.0))
-            asked = True
+            living.add(loop.id)
             for rule in RULES:
                 for hit in rule.check(look):
                     key = (rule.id, loop.id, hit.subject)
@@ -156,7 +155,10 @@ class Findings:
         for key in list(self._in_a_row):
             if key not in hits:
                 del self._in_a_row[key]
-        self.answers = answers if asked else dict.fromkeys(answers, Answer.LATER)
+        # Many may have ended, and are listed no more, since the last look.
+        for number in self._spans.keys() - living:
+            del self._spans[number]
+        self.answers = answers if living else dict.fromkeys(answers, Answer.LATER)
         self._drop(now_ns)
 
     def _look_at(self, loop: ObservedLoop, now_ns: int, cpu: float) -> Look:

@@ -2,7 +2,7 @@
 
 The model writes rows here ("lane L enters state S at time t"); the stream takes
 them once per frame. Bounded: rows older than `KEEP_NS`, or beyond `KEEP_ROWS`,
-are forgotten. Nothing here knows JSON, sockets or a clock.
+are forgotten; strings beyond `KEEP_TEXT` are not taken in. Nothing here knows JSON, sockets or a clock.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 #: 100,000 rows are about 13 MB here, 2 MB on the wire, and 70 ms to encode.
 KEEP_NS = 60_000_000_000
 KEEP_ROWS = 100_000
+#: Characters of all strings together, each counted as so many more. The names of a
+#: large program are a fiftieth; those that come after are told as one.
+KEEP_TEXT, TEXT_COST = 16_000_000, 100
+MORE_TEXT = "…"
 #: Rows per frame that a browser takes without effort, 30 times a second.
 ROWS_PER_FRAME = 2_500
 #: A lane's rows within one frame are thinned to this many.
@@ -103,10 +107,17 @@ class Change:
 class Journal:
     """The rows, lanes and strings of a session."""
 
-    def __init__(self, *, keep_ns: int = KEEP_NS, keep_rows: int = KEEP_ROWS) -> None:
+    def __init__(
+        self,
+        *,
+        keep_ns: int = KEEP_NS,
+        keep_rows: int = KEEP_ROWS,
+        keep_text: int = KEEP_TEXT,
+    ) -> None:
         self.thinned = 0
         self.keep_ns = keep_ns
         self._keep_rows = keep_rows
+        self._text_left = keep_text
         self._strings: dict[str, int] = {"": 0}
         self._lanes: dict[int, Lane] = {}
         self._deadlines: dict[int, int] = {}
@@ -128,9 +139,13 @@ class Journal:
         return f"<Journal {len(self._lanes)} lanes, {self._kept_rows} rows kept>"
 
     def intern(self, text: str) -> int:
-        """Return the wire's index of a string."""
+        """Return the wire's index of a string, or of `MORE_TEXT` when there are too many."""
         index = self._strings.get(text)
+        if index is None and self._text_left <= 0:
+            text = MORE_TEXT
+            index = self._strings.get(text)
         if index is None:
+            self._text_left -= len(text) + TEXT_COST
             index = self._strings[text] = len(self._strings)
             self._all_strings.append(text)
             self._change.strings.append(text)

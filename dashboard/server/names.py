@@ -37,6 +37,9 @@ class Names:
         self.strings: list[str] = [""]
         self._places: dict[int, Place] = {}
         self._reasons: dict[int, tuple[str, str]] = {}
+        self._by_words: dict[str, Place] = {}
+        """Of the first `_indexed` strings: by the words in which it is told."""
+        self._indexed = 1
 
     def __repr__(self) -> str:
         return f"<Names of {len(self.strings)} strings>"
@@ -75,21 +78,25 @@ class Names:
         place = self._places.get(index)
         if place is None:
             file, line, function = self.fields(index, 3)
-            place = self._places[index] = Place(file, to_line(line), function)
+            place = Place(file, to_line(line), function)
+            if index < len(self.strings):
+                self._places[index] = place
         return place
 
     def find_place(self, told: str) -> Place | None:
         """Return the line of code that is told so, with its whole path."""
-        for text in reversed(self.strings):
+        # Whoever may see the page may ask, as often as they like.
+        for text in self.strings[self._indexed :]:
             fields = text.split(FIELD_SEPARATOR)
             if len(fields) < 3:
                 continue
             # A place ends with its function; a function begins with its name.
-            for file, line, function in (fields[-3:], (*fields[1:3], fields[0])):
+            for file, line, function in ((*fields[1:3], fields[0]), fields[-3:]):
                 place = Place(file, to_line(line), function)
-                if place.file and place.line and str(place) == told:
-                    return place
-        return None
+                if place.file and place.line:
+                    self._by_words[str(place)] = place
+        self._indexed = len(self.strings)
+        return self._by_words.get(told)
 
     def text(self, index: int) -> str:
         """Return a whole string."""

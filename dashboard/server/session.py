@@ -167,7 +167,8 @@ class Session:
         ended = [loop.id for loop in self.loops.values() if loop.ended]
         for number in ended[:-KEEP_ENDED]:
             del self.loops[number]
-            self.stalls.lengths.pop(number, None)
+            self.stalls.forget(number)
+            self.requests.tallies.apps.pop(number, None)
 
     def send(
         self, span: int, t: int, *, method: str, path: str, scenario: str, loop: int

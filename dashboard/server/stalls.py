@@ -7,7 +7,7 @@ No sampling error: every step's length is measured. Samples of the stack only sa
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dashboard.server import victims as held
 from dashboard.server.stall import KEEP_LINES, Sample, Stall
@@ -106,6 +106,15 @@ class Stalls:
         if stall is not None:
             self._close(stall)
             self.changed[stall.id] = stall
+
+    def forget(self, loop: int) -> None:
+        """A loop that has ended is listed no more; its stalls are kept like others."""
+        by_loop: tuple[dict[int, Any], ...] = (
+            *(self.lengths, self._last, self._early),
+            *(self._doors, self._queues, self._stops),
+        )
+        for each in by_loop:
+            each.pop(loop, None)
 
     def _close(self, stall: Stall) -> None:
         stall.over = True
