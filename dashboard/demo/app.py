@@ -22,6 +22,7 @@ from dashboard.demo import (
     articles,
     basics,
     compute,
+    disk,
     hidden,
     neighbours,
     offload,
@@ -66,6 +67,7 @@ def create_app() -> ASGIApp:
     )
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(articles.writing, dependencies=[Depends(disk.has_room)])
     app.add_api_route("/healthz", healthz)
     for scenario, handler in yours_running.find_handlers(os.environ):
         app.add_api_route(

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Path, Query
 from dashboard.demo.bounds import bounded
 
 router = APIRouter(tags=["articles"])
+writing = APIRouter(tags=["articles"])
 
 ItemId = Annotated[int, Path(ge=0, le=1_000_000_000)]
 Text = Annotated[str | None, Query(max_length=200)]
@@ -76,7 +77,7 @@ async def write_to_file_async(num_chars: int, flush: int) -> None:
             await asyncio.to_thread(os.fsync, f.fileno())
 
 
-@router.get("/write")
+@writing.get("/write")
 def write(num_chars: NumChars = 50_000_000, flush: Flush = 1) -> dict[str, object]:
     """Write a file; FastAPI runs a `def` handler in a worker thread."""
     start_time = time.time()
@@ -85,7 +86,7 @@ def write(num_chars: NumChars = 50_000_000, flush: Flush = 1) -> dict[str, objec
     return {"waiting_time": waiting_time, "unit": "seconds"}
 
 
-@router.get("/write_bad")
+@writing.get("/write_bad")
 async def write_bad(
     num_chars: NumChars = 50_000_000, flush: Flush = 1
 ) -> dict[str, object]:
@@ -96,7 +97,7 @@ async def write_bad(
     return {"waiting_time": waiting_time, "unit": "seconds"}
 
 
-@router.get("/write_with_thread")
+@writing.get("/write_with_thread")
 async def write_with_thread(
     num_chars: NumChars = 50_000_000, flush: Flush = 1
 ) -> dict[str, object]:
@@ -107,7 +108,7 @@ async def write_with_thread(
     return {"waiting_time": waiting_time, "unit": "seconds"}
 
 
-@router.get("/write_async")
+@writing.get("/write_async")
 async def write_async(
     num_chars: NumChars = 50_000_000, flush: Flush = 1
 ) -> dict[str, object]:

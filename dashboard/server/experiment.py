@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dashboard.demo.disk import MAX_AT_ONCE, MAX_IN_ALL
 from dashboard.demo.stories import shortened
 from dashboard.errors import BadParameter, ExperimentRunning
 
@@ -55,6 +56,8 @@ class Preset:
     title: str
     variants: tuple[Variant, ...]
     is_mix: bool = False
+    note: str = ""
+    """What it may spend, for who is about to start it."""
 
 
 PRESETS = (
@@ -77,6 +80,8 @@ PRESETS = (
             Variant("aiofiles", "/write_async", "waiting", 470),
         ),
         is_mix=True,
+        note=f"Each write flushes 8 MB to the disk; at most {MAX_AT_ONCE // 10**9} GB at "
+        f"once and {MAX_IN_ALL // 10**12:,} TB in all, what is beyond is answered 429.",
     ),
 )
 

@@ -40,6 +40,7 @@ async def describe(request: Request) -> dict[str, Any]:
             {
                 "id": preset.id,
                 "title": preset.title,
+                "note": preset.note,
                 "variants": [
                     {
                         "name": variant.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dashboard.server.experiment import PRESETS
-from loadgen.seeds import ARTICLE
+from loadgen.seeds import ARTICLE, NUM_CHARS
 
 OWN_PAGE = "http://127.0.0.1:8000"
 
@@ -26,6 +26,15 @@ def test_choices(client):
     assert {each["id"] for each in answer["presets"]} >= {"waits", "writes"}
     for field in answer["fields"]:
         assert field["min"] <= field["default"] <= field["max"]
+
+
+def test_says_what_it_may_write(client):
+    """Who is about to have files written is told how much that may be."""
+    presets = client.get("/api/experiment").json()["presets"]
+    (note,) = (each["note"] for each in presets if each["id"] == "writes")
+
+    assert f"flushes {NUM_CHARS // 10**6} MB" in note
+    assert "at most 1 GB at once and 1 TB in all" in note
 
 
 def test_start(client, started):

@@ -36,6 +36,7 @@ export class ExperimentView {
     signal.addEventListener("abort", () => (observer.disconnect(), this.#close()), { once: true });
     const listen = (name, kind, act) => part(root, name).addEventListener(kind, act, { signal });
     listen("experiment-form", "submit", (event) => (event.preventDefault(), this.#start()));
+    listen("experiment-preset", "change", () => this.#say(this.#note));
     listen("experiment-stop", "click", () => this.#send("DELETE"));
     listen("experiment-close", "click", () => this.toggle(false));
   }
@@ -136,6 +137,11 @@ export class ExperimentView {
     return /** @type {HTMLSelectElement} */ (part(this.#root, "experiment-preset"));
   }
 
+  /** What the chosen one may spend. */
+  get #note() {
+    return this.#choices.presets.find(({ id }) => id === this.#preset.value)?.note ?? "";
+  }
+
   #showChoices() {
     const { presets, preset, fields } = this.#choices;
     const options = presets.map(({ id, title }) => {
@@ -151,6 +157,7 @@ export class ExperimentView {
       return make("label", "", input, make("span", "", WORDS[name] ?? name));
     });
     part(this.#root, "experiment-fields").replaceChildren(...inputs);
+    this.#say(this.#note);
   }
 
   #setRunning(isRunning) {
@@ -244,6 +251,10 @@ function reportWords({ phase, variants }) {
   const known = variants.map(({ totals }) => totals.little?.deviation).filter((each) => each != null);
   const worst = known.reduce((most, each) => (Math.abs(each) > Math.abs(most) ? each : most), 0);
   const words = [phase === "stopped" ? "Stopped early." : "Done."];
+  const failed = variants.flatMap(({ name, totals }) =>
+    Object.entries(totals.failures_by_kind ?? {}).map(([kind, count]) => `${formatCount(count)} of ${name}: ${kind}`),
+  );
+  if (failed.length) words.push(`Failed: ${failed.join(", ")}.`);
   if (known.length) words.push(`Little's law holds within ${formatPercent(Math.abs(worst), 1)}.`);
   words.push("Closed model: each user waits for its answer.");
   return words.join(" ");
