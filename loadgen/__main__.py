@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 from contextlib import ExitStack
@@ -17,7 +18,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from dashboard import __version__
 from loadgen.errors import LoadError, UsageError
-from loadgen.plan import CLIENTS, Plan, Shape, Target, Variant, checked, parse_rate
+from loadgen.plan import (
+    CLIENTS,
+    USERS_PER_PROCESS,
+    Plan,
+    Shape,
+    Target,
+    Variant,
+    checked,
+    parse_rate,
+    usual_processes,
+)
 from loadgen.thresholds import parse_threshold
 from loadgen.units import parse_duration
 
@@ -146,7 +157,11 @@ def _plan(options: argparse.Namespace, variants: tuple[Variant, ...]) -> Plan:
         variants,
         shape,
         repeats=options.repeat,
-        processes=options.processes,
+        processes=(
+            usual_processes(options.users, os.cpu_count() or 1)
+            if options.processes is None
+            else options.processes
+        ),
         client=options.client,
         loop=options.loop,
         seed=options.seed,
@@ -324,9 +339,9 @@ def _add_flags(
     add(
         "--processes",
         type=int,
-        default=1,
         metavar="N",
-        help="share the users among so many generator processes",
+        help="share the users among so many generator processes "
+        f"(default: one per {USERS_PER_PROCESS} users, at most one per core)",
     )
     add(
         "--loop",

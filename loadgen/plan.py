@@ -26,6 +26,8 @@ MAX_USERS = 2_000
 MAX_RATE = 50_000.0
 MAX_RUN_TIME_S = 4 * 3600.0
 MAX_PROCESSES = 32
+#: More of them hold each other up in their own loop: answers come in bunches.
+USERS_PER_PROCESS = 50
 MAX_REPEATS = 20
 MAX_TARGETS = 20
 #: A point is at least this long: one raw second is noise.
@@ -145,6 +147,11 @@ class Plan:
         """Roughly how long all of it takes."""
         each = self.shape.run_time_s + self.shape.warm_up_s + 2
         return each * len(self.variants) * self.repeats
+
+
+def usual_processes(users: int, cores: int) -> int:
+    """Return how many generator processes share so many users: at most one per core."""
+    return max(1, min(users // USERS_PER_PROCESS, cores, MAX_PROCESSES))
 
 
 def checked(plan: Plan, *, allow_remote: bool = False) -> Plan:

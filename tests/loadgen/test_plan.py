@@ -8,7 +8,15 @@ from itertools import islice
 import pytest
 
 from loadgen.errors import UsageError
-from loadgen.plan import Plan, Shape, Target, Variant, checked, parse_rate
+from loadgen.plan import (
+    Plan,
+    Shape,
+    Target,
+    Variant,
+    checked,
+    parse_rate,
+    usual_processes,
+)
 
 SHAPE = Shape(users=100, spawn_rate=1, run_time_s=120)
 
@@ -139,6 +147,11 @@ def test_bounds_of_the_plan(change):
     """Processes and repeats are bounded as well."""
     with pytest.raises(UsageError, match="must be from 1 to"):
         checked(plan_of(**change))
+
+
+def test_usual_processes():
+    """A process for every fifty users, and none that would have no core of its own."""
+    assert [usual_processes(users, 2) for users in (1, 99, 100, 10_000)] == [1, 1, 2, 2]
 
 
 def test_processes_without_users():
