@@ -216,6 +216,10 @@ class _Taker:
                 self.turn()
                 time.sleep(FRAME_S)
             if self.failure is None:
+                # What is to be said of what it did last.
+                now_ns = time.monotonic_ns()
+                self.session.look(now_ns, {})
+                self.session.turn_page(now_ns)
                 self._tape.flush()
                 self._tell_failure()
         self._follower.close()

@@ -113,6 +113,8 @@ class Findings:
         self._looked_ns = 0
         self._has_news = False
         self._in_a_row: Counter[tuple[str, int, str]] = Counter()
+        self._closed: set[int] = set()
+        """Loops that are over, and were looked at since."""
         self._spans: dict[int, list[tuple[int, int]]] = {}
         """By loop: when looked, and idle ns so far, of the last looks."""
 
@@ -136,13 +138,20 @@ class Findings:
         answers = {rule.id: Answer.NO for rule in RULES}
         living: set[int] = set()
         hits: set[tuple[str, int, str]] = set()
-        for loop in self._session.loops.values():
-            if loop.ended:
+        loops = self._session.loops
+        self._closed &= loops.keys()
+        for loop in loops.values():
+            if loop.id in self._closed:
                 continue
             loop.model.effort.turn()
             look = self._look_at(loop, now_ns, cpu.get(loop.id, 0.0))
-            living.add(loop.id)
-            for rule in RULES:
+            rules: Sequence[Rule] = RULES
+            if loop.ended:
+                self._closed.add(loop.id)
+                rules = tuple(rule for rule in RULES if rule.is_of_stalls)
+            else:
+                living.add(loop.id)
+            for rule in rules:
                 for hit in rule.check(look):
                     key = (rule.id, loop.id, hit.subject)
                     hits.add(key)

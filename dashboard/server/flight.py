@@ -120,7 +120,7 @@ class FlightRecorder:
                 continue
             known_ns = self._stalls.get(stall.id, 0)
             is_begun = known_ns and stall.start_ns + AROUND_NS <= self._cut_ns
-            if is_begun and not stall.over:
+            if is_begun and stall.is_on:
                 # How it began is kept, how it ends will be: between, it stands still.
                 continue
             if stall.end_ns != known_ns:

@@ -74,3 +74,5 @@ class Rule(NamedTuple):
     check: Callable[[Look], Iterator[Hit]]
     looks: int = 1
     """So many looks in a row must agree; until then the answer is *ask later*."""
+    is_of_stalls: bool = False
+    """Asked once more of a loop that is over: its last step may be to blame for that."""

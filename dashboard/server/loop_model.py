@@ -403,15 +403,21 @@ class LoopModel:
         self._call_request = self._adopted = None
         self.polling = self._begun_early = False
 
-    def finish(self, now_ns: int) -> None:
-        """The process is gone, or recording ended: nothing more will come."""
+    def finish(self, now_ns: int, *, is_cut: bool = False) -> None:
+        """The process is gone, or recording ended: nothing more will come.
+
+        `is_cut`: it was gone before it could say so, maybe in the middle of a step.
+        """
         # In the step that it ended in.
         self._play()
         self.tasks.end_all(now_ns)
         self.lane.enter(State.GONE, now_ns)
         self.workers.finish(now_ns)
-        self.stalls.ended(self, self.running_since, now_ns)
-        self.stalls.break_off(self)
+        if is_cut:
+            self.stalls.cut_off(self, now_ns)
+        else:
+            self.stalls.ended(self, self.running_since, now_ns)
+            self.stalls.break_off(self)
         self.running_owner = 0
         self.polling = True
 

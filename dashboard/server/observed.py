@@ -148,14 +148,14 @@ class ObservedLoop:
             return "ended"
         if self.frozen_since_ns:
             return "frozen"
-        if self.model.stalls.current(self.model) is not None:
+        if self.model.stalls.unended(self.model) is not None:
             return "blocked"
         return "idle" if self.model.polling else "running"
 
     def describe(self, now_ns: int, origin_ns: int) -> dict[str, Any]:
         """Return it as the wire shows it; times there count from the origin."""
         model = self.model
-        stall = model.stalls.current(model)
+        stall = model.stalls.unended(model)
         running = None
         if model.running_owner and not self.ended:
             running = {

@@ -221,8 +221,11 @@ def _follow(reader: RingReader, *, is_ours: bool) -> Opened:
     to_ns = max(model.end_ns, cells[Cell.BEAT], identity.began_ns)
     loop.missed = reader.missed + cells[Cell.DROPPED]
     session.tick(loop, to_ns, cells, alive=True)
+    is_gone = not is_alive(identity) and not loop.ended
+    if is_gone:
+        session.stalls.cut_off(model, to_ns)
     session.look(to_ns, {})
-    if not is_alive(identity) and not loop.ended:
+    if is_gone:
         session.notices.append(
             f"process {identity.pid} is gone; this is what its ring had when it ended"
         )

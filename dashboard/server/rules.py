@@ -114,8 +114,10 @@ def _held(
             f"{duration(total)} in all"
         )
     else:
-        verb = "held" if last.over else "holds"
+        verb = "holds" if last.is_on else "held"
         sentence = f"{line} {verb} the loop for {length}"
+        if last.unfinished:
+            sentence += ", and had not ended when its process did"
     # Not the longest: a loop that nobody needs may be held without harm.
     hurt = max(stalls, key=lambda stall: stall.victims.sums()[0].delay_ns)
     said = str(hurt.victims.to_wire()["words"])
@@ -162,7 +164,7 @@ def overload(look: Look) -> Iterator[Hit]:
 def busy_machine(look: Look) -> Iterator[Hit]:
     """Steps were long because other programs had the processors: no line's fault."""
     # While one lasts it may still turn out to be its own fault.
-    stalls = [stall for stall in look.stalls if stall.is_starved and stall.over]
+    stalls = [stall for stall in look.stalls if stall.is_starved and not stall.is_on]
     if not stalls:
         return
     worst = max(stalls, key=lambda stall: stall.starved_ns)
@@ -405,10 +407,10 @@ def gc_pause(look: Look) -> Iterator[Hit]:
 
 #: In the order in which they are listed.
 RULES = (
-    Rule("blocked_loop", "One step holds the loop", blocked_loop),
-    Rule("sync_call", "A blocking call in an async handler", sync_call),
+    Rule("blocked_loop", "One step holds the loop", blocked_loop, is_of_stalls=True),
+    Rule("sync_call", "A blocking call in an async handler", sync_call, 1, True),
     Rule("overload", "Busy all the time, nobody to blame", overload, looks=8),
-    Rule("busy_machine", "The machine is too busy", busy_machine),
+    Rule("busy_machine", "The machine is too busy", busy_machine, 1, True),
     Rule("tokens_exhausted", "Thread tokens exhausted", tokens_exhausted),
     Rule("cpu_in_thread", "A thread fights for the interpreter", cpu_in_thread, 4),
     Rule("awaits_in_a_row", "Awaits in a row", awaits_in_a_row),

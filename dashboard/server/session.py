@@ -152,16 +152,27 @@ class Session:
             loop.note = strings[note]
         if not alive or cells[Cell.STATE] != RingState.RECORDING:
             loop.ended = True
-            # Of a process that was killed we know what it did until we last looked.
-            seen_ns = loop.window[-1][0] if loop.window else 0
-            end_ns = now_ns if alive else max(loop.model.end_ns, seen_ns)
-            loop.model.finish(end_ns)
+            self._end(loop, now_ns, cells, alive=alive)
             self._drop_ended()
             return
         if loop.frozen_since_ns:
             return
         loop.model.tick(now_ns, cells[Cell.OWNER], cells[Cell.SINCE])
         loop.count_second(now_ns)
+
+    def _end(
+        self, loop: ObservedLoop, now_ns: int, cells: dict[Cell, int], *, alive: bool
+    ) -> None:
+        model = loop.model
+        is_cut = not alive and cells[Cell.STATE] == RingState.RECORDING
+        if not alive:
+            # Known is what it did until its last beat, or until we last looked: a C
+            # call may have kept it from beating.
+            seen_ns = loop.window[-1][0] if loop.window else 0
+            now_ns = max(model.end_ns, seen_ns, min(cells[Cell.BEAT], now_ns))
+        if is_cut and not loop.frozen_since_ns:
+            model.tick(now_ns, cells[Cell.OWNER], cells[Cell.SINCE])
+        model.finish(now_ns, is_cut=is_cut)
 
     def _drop_ended(self) -> None:
         ended = [loop.id for loop in self.loops.values() if loop.ended]

@@ -57,6 +57,8 @@ class Stall:
     name: str
     blamed: Request | None = None
     over: bool = False
+    unfinished: bool = False
+    """Its process was gone before it ended: it has no end, and lasted as long as is known."""
     holds_lock: bool = False
     """One C call keeps the interpreter's lock: the line came from a dump."""
     seen: dict[tuple[str, int], Seen] = field(default_factory=dict)
@@ -66,6 +68,11 @@ class Stall:
     """How long of it its thread wanted a processor that others had."""
     threshold_ns: int = 0
     """What made it a stall, when it was found."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it goes on, as far as is known."""
+        return not (self.over or self.unfinished)
 
     @property
     def label(self) -> str:
@@ -124,6 +131,7 @@ class Stall:
             "start_ns": self.start_ns,
             "duration_ms": round(self.duration_ns / 1e6, 3),
             "over": self.over,
+            "unfinished": self.unfinished,
             "starved_ms": round(self.starved_ns / 1e6, 3),
             "starved": self.is_starved,
             "label": self.label,

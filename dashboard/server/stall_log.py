@@ -44,7 +44,7 @@ class StallLog:
             return
         waiting = []
         for stall in self._open:
-            if stall.over and now_ns - stall.end_ns >= SETTLED_NS:
+            if not stall.is_on and now_ns - stall.end_ns >= SETTLED_NS:
                 logger.info("%s", self._line(stall))
             else:
                 waiting.append(stall)
@@ -56,6 +56,8 @@ class StallLog:
         line = f"{where} held the loop for {duration(stall.duration_ns / 1e6)}"
         if stall.culprit is not None and stall.label:
             line = f"{line} (in {stall.label})"
+        if stall.unfinished:
+            line = f"{line}, and had not ended when its process did"
         if stall.starved_ns >= STARVED * stall.duration_ns:
             line = f"{line}, of which it waited {duration(stall.starved_ns / 1e6)} "
             line += "for a processor"

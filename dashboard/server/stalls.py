@@ -80,6 +80,11 @@ class Stalls:
     def current(self, loop: LoopModel) -> Stall | None:
         """Return the stall that is under way in a loop."""
         stall = self._last.get(loop.number)
+        return stall if stall is not None and stall.is_on else None
+
+    def unended(self, loop: LoopModel) -> Stall | None:
+        """Return the stall that is under way, or in which the loop's process was gone."""
+        stall = self._last.get(loop.number)
         return stall if stall is not None and not stall.over else None
 
     # ------------------------------------------------------------------ lengths
@@ -116,6 +121,15 @@ class Stalls:
         for each in by_loop:
             each.pop(loop, None)
 
+    def cut_off(self, loop: LoopModel, now_ns: int) -> None:
+        """The process is gone, and what it did last was known until then."""
+        self.watch(loop, now_ns)
+        stall = self.current(loop)
+        if stall is not None:
+            stall.unfinished = True
+            self.lengths[stall.loop].add(stall.duration_ns)
+            self.changed[stall.id] = stall
+
     def _close(self, stall: Stall) -> None:
         stall.over = True
         self.lengths[stall.loop].add(stall.duration_ns)
@@ -148,7 +162,7 @@ class Stalls:
 
     def _note(self, loop: LoopModel, since_ns: int, end_ns: int) -> Stall:
         stall = self._last.get(loop.number)
-        if stall is None or stall.over or not self._is_same(stall, since_ns):
+        if stall is None or not stall.is_on or not self._is_same(stall, since_ns):
             name, blamed = loop.running_name(), loop.serving()
             stall = Stall(self._next_id, loop.number, since_ns, 0, name, blamed)
             stall.threshold_ns = self.threshold_ns
@@ -224,7 +238,7 @@ class Stalls:
             return
         self._door_of(loop).add(stretch)
         for stall in reversed(self.kept):
-            if stall.loop == loop.number and stall.over:
+            if stall.loop == loop.number and not stall.is_on:
                 if stall.end_ns <= stretch.began_ns:
                     break
                 victims = stall.victims

@@ -62,6 +62,14 @@ export function isRequestKind(kind) {
 }
 
 /**
+ * Does a stall go on, as far as is known?
+ * @param {{over: boolean, unfinished?: boolean}} stall
+ */
+export function isOn({ over, unfinished }) {
+  return !over && !unfinished;
+}
+
+/**
  * @typedef {{file: string, line: number, function: string}} Culprit
  *
  * @typedef {object} LoopNow
@@ -120,6 +128,7 @@ export function isRequestKind(kind) {
  * @property {number} start_ns
  * @property {number} duration_ms
  * @property {boolean} over
+ * @property {boolean} [unfinished] its process was gone before it ended
  * @property {number} request
  * @property {number} starved_ms its thread waited so long for a processor
  * @property {boolean} starved it would be none without that: nobody is to blame, there is no culprit

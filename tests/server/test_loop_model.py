@@ -414,13 +414,29 @@ def test_loss_while_blocked(tape):
     assert stall.over
 
 
-def test_killed_while_blocked(tape):
-    """A stall is over when its process is, whatever was in its way."""
+def test_recording_ends_while_blocked(tape):
+    """A stall is over when its recording is, whatever was in its way."""
     tape.born(1, "main", 0).step(1, 10, 20).play()
     tape.model.tick(500 * MS, 1, 30)
     tape.model.finish(tape.model.end_ns)
 
     assert tape.stalls.current(tape.model) is None
+
+
+def test_killed_while_blocked(tape):
+    """A stall in which the process is gone goes on no more, and has not ended."""
+    tape.born(1, "main", 0).step(1, 10, 20).play()
+    tape.model.tick(300 * MS, 1, 30)
+    tape.model.finish(500 * MS, is_cut=True)
+    (stall,) = tape.stalls.kept
+
+    assert (stall.is_on, stall.over, stall.unfinished) == (False, False, True)
+    assert stall.duration_ns == 500 * MS - 30
+    assert tape.stalls.current(tape.model) is None
+    assert (
+        tape.story("main")
+        == "0 ready, 10 running main, 20 waiting, 30 running main, 500000000 gone"
+    )
 
 
 def test_step_whose_end_has_no_record(tape):

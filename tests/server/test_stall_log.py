@@ -44,6 +44,33 @@ def shop(caplog):
     return Shop()
 
 
+def test_killed_in_it(shop, caplog):
+    """Of a process that is killed in a step, its last beat tells how long that lasted; the
+    line says that it never ended, and so do the wire and the findings."""
+    shop.put(Kind.SAMPLE, 2 * SECOND_NS, SECOND_NS, 2)
+    cells = dict.fromkeys(Cell, 0) | {
+        Cell.STATE: RingState.RECORDING,
+        Cell.OWNER: 1,
+        Cell.SINCE: SECOND_NS,
+        Cell.BEAT: 3 * SECOND_NS,
+    }
+    shop.session.tick(shop.loop, 9 * SECOND_NS, cells, alive=False)
+    shop.session.look(9 * SECOND_NS, {})
+    shop.log.look(9 * SECOND_NS)
+    (stall,) = (stall.to_wire() for stall in shop.session.stalls.kept)
+    told = shop.loop.describe(9 * SECOND_NS, 0)
+
+    assert caplog.messages == [
+        "Shop (pid 4711): shop.py:41 in report held the loop for 2.00 s (in report), "
+        "and had not ended when its process did; nobody had to wait"
+    ]
+    assert (stall["over"], stall["unfinished"]) == (False, True)
+    assert (told["state"], told["culprit"]["line"]) == ("ended", 41)
+    assert "had not ended when its process did" in str(
+        shop.session.findings.describe(9 * SECOND_NS)
+    )
+
+
 def test_one_line_with_all_of_it(shop, caplog):
     """The line says which program, line and task it was, how long, and whom it held."""
     shop.put(Kind.BORN, SECOND_NS - 1, 0, 2, 3)

@@ -218,6 +218,7 @@ def test_to_wire(tape):
         "start_ns": 100,
         "duration_ms": 300.0,
         "over": True,
+        "unfinished": False,
         "starved_ms": 0.0,
         "starved": False,
         "label": "main",

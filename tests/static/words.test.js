@@ -82,6 +82,8 @@ test("a stall is told with its line, its length and its victims", () => {
 
   assert.equal(told(verdictOf(stall)), "reports.py:41 held the loop for 1.24 s. It delayed 14 requests by 9.20 s together.");
   assert.match(told(verdictOf({ ...stall, over: false })), /^reports.py:41 holds the loop\. It delays/);
+  const killed = { ...stall, over: false, unfinished: true };
+  assert.match(told(verdictOf(killed)), /held the loop for 1.24 s\. It had not ended when its process did\. It delayed/);
 });
 
 test("of a stall that is the machine's fault no line is told", () => {
@@ -105,12 +107,13 @@ test("the lamp has a word for every state of the page and of the loop", () => {
   const loop = { state: "blocked", utilisation: 1, pid: 7, culprit: { file: "a/b.py", line: 3, function: "f" } };
   const words = [
     lampOf("connecting", null, 0), lampOf("lost", loop, 0), lampOf("paused", loop, 0), lampOf("live", null, 0),
-    lampOf("live", loop, 1240), lampOf("live", { ...loop, state: "ended" }, 0), lampOf("live", { ...loop, state: "idle", utilisation: 0 }, 0),
+    lampOf("live", loop, 1240), lampOf("live", { ...loop, state: "ended" }, 0),
+    lampOf("live", { ...loop, state: "ended", culprit: null }, 0), lampOf("live", { ...loop, state: "idle", utilisation: 0 }, 0),
   ].map(({ word, detail }) => plain(`${word} ${detail}`.trim()));
 
   assert.deepEqual(words, [
     "Connecting", "Connection lost trying again…", "Paused the recording goes on",
-    "No loop yet waiting for an app to record", "Blocked 1.24 s b.py:3 in f", "Ended process 7 is gone", "Idle",
+    "No loop yet waiting for an app to record", "Blocked 1.24 s b.py:3 in f", "Ended process 7 is gone, in b.py:3", "Ended process 7 is gone", "Idle",
   ]);
 });
 

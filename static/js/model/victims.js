@@ -3,7 +3,7 @@
 // When a lane stood still because of a stall: it was ready, due or at the door while one step of
 // another held the loop. Pure.
 
-import { DUE, OUTSIDE, READY } from "../wire.js";
+import { DUE, OUTSIDE, READY, isOn } from "../wire.js";
 
 const HELD_UP = new Set([READY, DUE, OUTSIDE]);
 
@@ -24,7 +24,7 @@ export function holdsByLoop({ stalls, victims, stallNs }, sight, nowNs) {
   for (const stall of stalls.values()) {
     const lanes = victims.get(stall.id);
     const startNs = stall.start_ns;
-    const endNs = stall.over ? startNs + stall.duration_ms * 1e6 : nowNs;
+    const endNs = isOn(stall) ? nowNs : startNs + stall.duration_ms * 1e6;
     // What is shorter than the threshold is now is not drawn as a stall either.
     if (!lanes?.size || startNs >= Math.min(sight.endNs, nowNs) || endNs <= sight.startNs || endNs - startNs < stallNs) {
       continue;

@@ -6,6 +6,7 @@
 
 import { fileName, formatLane, formatPlace } from "../format.js";
 import { readPlace, whereabouts } from "../model/whereabouts.js";
+import { isOn } from "../wire.js";
 import { tint } from "./beings.js";
 import { codeBlock } from "./code.js";
 import { part, setText } from "./parts.js";
@@ -119,7 +120,7 @@ export function subjectAt({ history, moment, selected, isLive }) {
   }
   if (!stall?.culprit) return null;
   const title = `${formatPlace(stall.culprit)} in ${stall.culprit.function}`;
-  const verb = stall.over && !isHeldUp ? "held the loop here" : "holds the loop here";
+  const verb = isOn(stall) || isHeldUp ? "holds the loop here" : "held the loop here";
   return { key: title, title, request: 0, verb, place: placeOf(stall.culprit), route: "", isStall: true };
 }
 

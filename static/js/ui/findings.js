@@ -4,10 +4,12 @@
 // to screen readers. What to write instead, and the other findings, stand in checks.js.
 
 import { countOf, formatMs, formatPlace } from "../format.js";
+import { isOn } from "../wire.js";
 import { ChecksView } from "./checks.js";
 import { make, part, setText } from "./parts.js";
 
 const NOBODY_WAITED = "No request had to wait for it.";
+const UNFINISHED = "It had not ended when its process did. ";
 /** To have waited this part of its length for a processor is worth a word. */
 const STARVED = 0.1;
 
@@ -18,16 +20,18 @@ const STARVED = 0.1;
 export function verdictOf(stall) {
   const place = formatPlace(stall.culprit) || "One step";
   const length = formatMs(stall.duration_ms);
-  const held = stall.over ? `${place} held the loop for ${length}` : `${place} holds the loop`;
+  const isOver = !isOn(stall);
+  const held = isOver ? `${place} held the loop for ${length}` : `${place} holds the loop`;
   // While it lasts it may still turn out to be its own fault.
-  const title = stall.starved && stall.over ? `The machine is too busy: a step took ${length}` : held;
+  const title = stall.starved && isOver ? `The machine is too busy: a step took ${length}` : held;
   const { count, delay_ms: delayMs } = stall.victims;
   const waited = `It waited ${formatMs(stall.starved_ms)} of its ${length} for a processor. `;
   const why = stall.starved_ms >= STARVED * stall.duration_ms ? [waited] : [];
-  if (!count) return { title, body: [...why, stall.over ? NOBODY_WAITED : "Nobody else can run."] };
+  if (stall.unfinished) why.unshift(UNFINISHED);
+  if (!count) return { title, body: [...why, isOver ? NOBODY_WAITED : "Nobody else can run."] };
   const body = [
     ...why,
-    stall.over ? "It delayed " : "It delays ",
+    isOver ? "It delayed " : "It delays ",
     { strong: countOf(count, "request") },
     " by ",
     { strong: formatMs(delayMs) },
@@ -47,9 +51,9 @@ export function subjectOf(history) {
   const { lastStall: last, diagnosis } = history;
   const findings = diagnosis?.findings ?? [];
   const first = findings.find((each) => each.id === diagnosis?.verdict.finding) ?? null;
-  const isOn = last && !last.over;
-  if (!isOn && first && !first.stall) return { stall: null, finding: first };
-  const stall = isOn || !first ? last : history.stalls.get(first.stall) ?? last;
+  const goesOn = last && isOn(last);
+  if (!goesOn && first && !first.stall) return { stall: null, finding: first };
+  const stall = goesOn || !first ? last : history.stalls.get(first.stall) ?? last;
   const finding = findings.find((each) => stall && each.stall === stall.id) ?? null;
   return { stall, finding };
 }
@@ -93,7 +97,7 @@ export class FindingsView {
     const key = `${JSON.stringify(stall)} ${finding?.sentence} ${history.stalls.size}`;
     if (key === this.#key) return;
     this.#key = key;
-    this.#root.dataset.finding = stall ? (stall.over ? "over" : "blocked") : finding ? "found" : "calm";
+    this.#root.dataset.finding = stall ? (isOn(stall) ? "blocked" : "over") : finding ? "found" : "calm";
     this.#jump.hidden = !stall;
     if (stall) this.#showStall(stall, history.stalls.size - 1);
     else {
@@ -110,7 +114,7 @@ export class FindingsView {
     const words = body.map((x) => (typeof x === "string" ? x : make("strong", "", x.strong)));
     this.#body.replaceChildren(...words);
     setText(this.#earlier, others ? `${countOf(others, "earlier stall")}` : "");
-    if (stall.over || stall.culprit) this.#announce(`${stall.id} ${stall.over}`, title);
+    if (!isOn(stall) || stall.culprit) this.#announce(`${stall.id} ${isOn(stall)}`, title);
   }
 
   #announce(key, sentence) {

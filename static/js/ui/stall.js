@@ -5,6 +5,7 @@
 // code pane.
 
 import { fileName, formatMs, formatPercent } from "../format.js";
+import { isOn } from "../wire.js";
 import { make, part } from "./parts.js";
 
 /** A stall's line may move; more than this is more than anyone reads. */
@@ -70,7 +71,7 @@ export class StallView {
   show(stall, nowMs) {
     this.#box.hidden = !stall;
     const culprit = stall?.culprit;
-    const key = stall ? `${stall.id} ${stall.over} ${culprit?.file}:${culprit?.line} ${stall.starved}` : "";
+    const key = stall ? `${stall.id} ${isOn(stall)} ${culprit?.file}:${culprit?.line} ${stall.starved}` : "";
     if (!stall || key === this.#key || this.#asking || nowMs - this.#askedMs < ASK_EVERY_MS) return;
     this.#key = key;
     this.#askedMs = nowMs;

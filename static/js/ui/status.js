@@ -23,7 +23,8 @@ export function lampOf(pageState, loop, blockedMs, held = { word: "Paused", deta
   }
   if (!loop) return { state: "quiet", word: "No loop yet", detail: "waiting for an app to record" };
   if (loop.state === "ended") {
-    return { state: "ended", word: "Ended", detail: `process ${loop.pid} is gone` };
+    const where = loop.culprit ? `, in ${formatPlace(loop.culprit)}` : "";
+    return { state: "ended", word: "Ended", detail: `process ${loop.pid} is gone${where}` };
   }
   if (loop.state === "frozen") {
     return { state: "paused", word: `Frozen ${formatMs(loop.frozen_ms)}`, detail: `process ${loop.pid} is stopped` };

@@ -43,6 +43,7 @@ export function describe(history, lane, i, nowNs) {
   const name =
     lane.kind === wire.LOOP_LANE && who ? `the loop, for #${who}` : formatLane(lane.request, lane.label);
   let words = WORDS[shown] ?? "Nothing";
+  if (isStall && isCutOff(history, lane, startNs + lengthNs)) words = "Held the loop until its process was gone";
   if (state === wire.WAITING && what) words = `Waits for ${wire.wholeWait(info)}`;
   if (state === wire.READY && what) words = `${words}; woken by ${wokenBy(history, what, who)}`;
   return {
@@ -53,6 +54,12 @@ export function describe(history, lane, i, nowNs) {
     length: formatDuration(lengthNs),
     why: whyNotRunning(history, lane, i, nowNs),
   };
+}
+
+/** Is it the step in which its process was gone? */
+function isCutOff({ stalls }, { loop }, endNs) {
+  const isIt = (stall) => stall.unfinished && stall.loop === loop && stall.start_ns < endNs;
+  return [...stalls.values()].some((stall) => isIt(stall) && stall.start_ns + stall.duration_ms * 1e6 >= endNs - 1e6);
 }
 
 /** A task by its name, if its lane is still there; anything else by its kind. */
