@@ -227,6 +227,7 @@ class Dashboard:
         if self.opened is not None:
             return False
         self._deliver_sent()
+        began_ns = time.monotonic_ns()
         more = self.follower.poll()
         now_ns = time.monotonic_ns()
         self._stall_log.look(now_ns)
@@ -236,8 +237,9 @@ class Dashboard:
             cpu = self.thread_cpu.measure(self.session.loops.values(), now_ns)
             self.session.look(now_ns, cpu)
         if not more:
-            # Only then have the records of what was answered been read.
-            self._inbox.deliver_over(time.monotonic_ns())
+            # Only then have the records of what was answered been read, and only of
+            # what was so before: on a busy machine a reading may take seconds.
+            self._inbox.deliver_over(began_ns)
         return more
 
     def _deliver_sent(self) -> None:

@@ -139,15 +139,19 @@ def count_arrived(
     """Count the connections whose bytes a process has not read yet, on its own ports.
 
     Those that it has not even accepted stand in a queue of their listening socket
-    and belong to nobody.
+    and belong to nobody. Each counts once: the kernel tells its table a page at a time,
+    and of one in which others come and go meanwhile it may tell a row twice.
     """
-    return sum(
-        _unread(row) > (row[3] == CLOSE_WAIT)
-        for table, ports in doors.items()
-        for row in _rows(pid, table)
-        if row[3] in (ESTABLISHED, CLOSE_WAIT)
-        and (row[9] in sockets or row[9] == "0")
-        and _port(row) in ports
+    return len(
+        {
+            (row[1], row[2])
+            for table, ports in doors.items()
+            for row in _rows(pid, table)
+            if row[3] in (ESTABLISHED, CLOSE_WAIT)
+            and (row[9] in sockets or row[9] == "0")
+            and _port(row) in ports
+            and _unread(row) > (row[3] == CLOSE_WAIT)
+        }
     )
 
 

@@ -107,6 +107,8 @@ class Session:
         label = f"{identity.title or 'the loop'} · {identity.pid}"
         model.open_lane(label, identity.began_ns)
         self.loops[number] = loop
+        # A press may have come before its ring was found.
+        self.requests.stand_at(number)
         self.requests.tallies.apps[number] = identity.title
         return loop
 

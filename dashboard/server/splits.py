@@ -223,6 +223,13 @@ class Requests:
         self._journal.row(request.lane, t, State.OUTSIDE)
         return request
 
+    def stand_at(self, loop: int) -> None:
+        """A loop was found: what went out before any was known stands at its door."""
+        for request in self.open.values():
+            if not request.loop:
+                request.loop = loop
+                self._journal.rename_lane(request.lane, request.label, loop)
+
     def settle_outside(self, span: int, t: int, status: int) -> None:
         """An answer came, or failed, for a request that no loop ever showed us.
 

@@ -161,3 +161,13 @@ def test_arrived(family, host):
                 client.close()
 
     assert (silent, kept) == (0, 2)
+
+
+def test_arrived_in_a_table_that_changes(monkeypatch):
+    """A connection that the kernel tells twice, as others come meanwhile, counts once."""
+    told = "{}: 0100007F:1F90 0100007F:{} 01 00000000:00000072 00:00000000 0 0 0 {}"
+    rows = [told.format(n, port, n).split() for n, port in enumerate(["C001", "C002"])]
+    monkeypatch.setattr(process, "_rows", lambda pid, table: [*rows, rows[1]])
+
+    doors = {"tcp": frozenset({"1F90"})}
+    assert process.count_arrived(NOBODY, frozenset({"0", "1"}), doors) == 2

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from tapes import MS, Tape
 
-from dashboard.records import Kind
+from dashboard.records import LAP_SHIFT, RECORD, Kind
+from dashboard.ring import Identity
 from dashboard.server import victims as module
+from dashboard.server.session import Session
 from dashboard.server.stalls import STALL_NS
 from dashboard.server.victims import Door, Stretch, Sum, say_ns, words
 
@@ -104,6 +106,17 @@ def test_request_that_nobody_announced(tape):
 
     assert live == {("request", "a request"): LONG}
     assert held(tape) == {("request", "POST /buy"): LONG}
+
+
+def test_request_that_went_out_before_its_loop_was_known():
+    """A press that was faster than the finding of a ring stands at that loop's door."""
+    session = Session(origin_ns=0)
+    request = session.send(3, 50, method="GET", path="/3", scenario="", loop=0)
+    loop = session.add_loop(Identity(77, 1, 0, 0, 0, "asyncio", "3.11", "shop:app"))
+    loop.feed(RECORD.pack(100, 100 + LONG, 1, 0, (1 << LAP_SHIFT) + Kind.STEP_WAITING))
+    (victims,) = (stall.victims for stall in session.stalls.kept)
+
+    assert [key.number for key in victims.known] == [request.id]
 
 
 def test_through_many_stalls(tape):
