@@ -1,9 +1,14 @@
 """Break whatever can be broken, at random, and see that nothing is unaccounted for.
 
 An app serves requests and is recorded; a dashboard watches; faults come one by one.
-The oracle: each request that the app answered is drawn, or a loss is counted or told
-of the recording that it belonged to. And the app answers every request, and the
-dashboard is there, unless it was they who were killed or stopped.
+The oracle: each request that the app answered is drawn, or the records that were lost
+since the fault before are counted and are no fewer, or a sentence names the ring that
+is read no further. Nothing is drawn that was not asked. And the app answers every
+request, and the dashboard is there, unless it was they who were killed or stopped.
+
+Of two kinds of app nothing is asked, and they are counted apart: where no ring could
+be made, which the app has to say; and where the ring was deleted while no dashboard
+had it open, which nobody can know of.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -47,9 +53,12 @@ app = observe(app)
 #: `/api/state` tells of the last 200 requests; an app that has served more is replaced.
 MAX_ANSWERS = 150
 BATCH = 12
-PATIENCE_S = 40
+#: Of a machine that has much else to do; only a broken promise waits so long.
+PATIENCE_S = 100
 POLL_S = 0.02
 STOPPED_S = 0.15
+#: Some frames of a dashboard that gets its turn.
+SETTLED_S = 0.5
 RECORDS_AT = STRINGS_AT + STRINGS_BYTES
 
 
@@ -62,10 +71,15 @@ class App:
 
     def __init__(self, folder: Path, port: int, *, is_full: bool) -> None:
         self.is_full = is_full
-        self.answers = 0
-        self.excuse = ""
-        """Why the dashboard may not know of all its requests, and cannot."""
-        with (folder / "app.log").open("ab") as log:
+        self.asked = self.answers = 0
+        self.lost = self.missed = 0
+        """Answers that are accounted for by a loss, and the records counted by then."""
+        self.is_deleted = False
+        """Its ring has no name any more; who has it open follows it still."""
+        self.was_unread = False
+        """It was deleted when nobody had it open."""
+        self.log = folder / f"app-{time.monotonic_ns()}.log"
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "uvicorn", "chaotic:app"),
@@ -96,8 +110,8 @@ class Chaos:
         self.random = random.Random(seed)
         self.faults = 0
         self.accounted = 0
-        self.lost_told = 0
-        self.counts: dict[str, int] = {}
+        self.counts: Counter[str] = Counter()
+        self.verdicts: Counter[str] = Counter()
         (folder / "chaotic.py").write_text(APP)
         self.app_port, self.page_port = _free_port(), _free_port()
         self._senders = ThreadPoolExecutor(4)
@@ -109,8 +123,8 @@ class Chaos:
 
     def __repr__(self) -> str:
         return (
-            f"<Chaos {self.faults} faults, {self.accounted} answers accounted for, "
-            f"{self.lost_told} times as a loss>"
+            f"<Chaos {self.faults} faults, {self.accounted} answers accounted for: "
+            f"{', '.join(f'{n} times {what}' for what, n in self.verdicts.items())}>"
         )
 
     def close(self) -> None:
@@ -130,12 +144,17 @@ class Chaos:
         fault = self.random.choice(FAULTS)
         name = fault.__name__.removeprefix("_")
         self.faults += 1
-        self.counts[name] = self.counts.get(name, 0) + 1
+        self.counts[name] += 1
         app = self.app
+        app.asked += BATCH
         sending = [self._senders.submit(self._ask) for _ in range(BATCH)]
         fault(self)
         pids = [each.result() for each in sending]
         app.answers += pids.count(app.process.pid)
+        if app is not self.app:
+            # Some found the one that came after it.
+            self.app.asked += BATCH
+            self.app.answers += pids.count(self.app.process.pid)
         if app is self.app and len([pid for pid in pids if pid]) != BATCH:
             raise Unaccounted(f"after {name} the app did not answer all of {BATCH}")
         self._judge(app, name)
@@ -158,30 +177,49 @@ class Chaos:
     def _judge(self, app: App, fault: str, patience_s: float = PATIENCE_S) -> None:
         """Wait until all that the app answered is accounted for, or object."""
         deadline = time.monotonic() + patience_s
-        while True:
-            state = self._state()
-            drawn, lost = _account(state, app.process.pid)
-            if drawn >= app.answers:
-                break
-            if lost or app.excuse or app.is_full or self._told_of(state, app):
-                self.lost_told += 1
-                break
+        while (verdict := self._verdict(app, self._state())) is None:
             if time.monotonic() > deadline:
-                raise Unaccounted(
-                    f"after {fault}: process {app.process.pid} answered {app.answers} "
-                    f"requests, {drawn} are drawn and no loss is told; "
-                    f"notices {state['notices']}, loops {state['loops']}"
-                )
+                raise Unaccounted(self._objection(app, fault))
             time.sleep(POLL_S)
+        self.verdicts[verdict] += 1
         self.accounted = self.accounted + BATCH
         errors = (self.folder / "dashboard.log").read_text()
         if "Traceback" in errors:
             raise Unaccounted(f"after {fault} the dashboard wrote:\n{errors}")
 
-    def _told_of(self, state: dict, app: App) -> bool:
-        """Say whether a notice is about the recording of this app."""
-        pid = str(app.process.pid)
-        return any(pid in notice for notice in state["notices"])
+    def _verdict(self, app: App, state: dict) -> str | None:
+        """Say how all that the app answered is accounted for; None: it is not yet."""
+        pid = app.process.pid
+        drawn, missed = _account(state, pid)
+        if drawn > app.asked:
+            raise Unaccounted(f"{pid} was asked {app.asked} times, {drawn} are drawn")
+        if app.is_full:
+            said = app.log.read_text().count("not recording: cannot create a ring")
+            return "no room for a ring, and said so" if said == 1 else None
+        lacking = app.answers - drawn - app.lost
+        if lacking <= 0:
+            return "drawn"
+        if any(notice.startswith(f"{pid}-") for notice in state["notices"]):
+            return "its ring is told to be read no further"
+        if lacking <= missed - app.missed and self._is_settled(pid, drawn):
+            app.lost, app.missed = app.lost + lacking, missed
+            return "counted as lost"
+        return "its ring was deleted unread" if app.was_unread else None
+
+    def _is_settled(self, pid: int, drawn: int) -> bool:
+        """Say whether nothing more is drawn of a process after a moment."""
+        time.sleep(SETTLED_S)
+        return _account(self._state(), pid)[0] == drawn
+
+    def _objection(self, app: App, fault: str) -> str:
+        state = self._state()
+        drawn, missed = _account(state, app.process.pid)
+        return (
+            f"after {fault}: process {app.process.pid} answered {app.answers} requests, "
+            f"{drawn} are drawn, {app.lost} were lost before, and of {missed} records "
+            f"that are counted as lost {app.missed} were then; "
+            f"notices {state['notices']}, loops {state['loops']}"
+        )
 
     def _state(self) -> dict:
         deadline = time.monotonic() + PATIENCE_S
@@ -247,20 +285,10 @@ class Chaos:
     # ------------------------------------------------------------------- faults
 
     def _kill_app(self) -> None:
-        self.app.end(signal.SIGKILL)
-        self.app, dead = self._start_app(), self.app
-        self._forgive_dead(dead)
+        self._replace_app(signal.SIGKILL)
 
     def _end_app(self) -> None:
-        self.app.end(signal.SIGTERM)
-        self.app, dead = self._start_app(), self.app
-        self._forgive_dead(dead)
-
-    def _forgive_dead(self, dead: App) -> None:
-        # What is asked of a dashboard that was started after a process has ended and
-        # whose ring is gone: nothing.
-        if not list(self.rings.glob(f"{dead.process.pid}-*.ring")):
-            dead.excuse = dead.excuse or "its ring was removed"
+        self._replace_app(signal.SIGTERM)
 
     def _stop_app(self) -> None:
         self.app.process.send_signal(signal.SIGSTOP)
@@ -270,6 +298,10 @@ class Chaos:
     def _kill_dashboard(self) -> None:
         self.dashboard.kill()
         self.dashboard.wait(PATIENCE_S)
+        app = self.app
+        # The next one begins with what is there, and counts anew.
+        app.lost = app.missed = 0
+        app.was_unread = app.was_unread or app.is_deleted
         self.dashboard = self._start_dashboard()
 
     def _stop_dashboard(self) -> None:
@@ -292,8 +324,6 @@ class Chaos:
     def _corrupt_cells(self) -> None:
         cell = CELLS_AT + 8 * self.random.randrange(0, 20)
         self._overwrite(cell, self.random.randbytes(8))
-        # A number that is wrong and possible cannot be told from a right one.
-        self.app.excuse = "its live numbers were overwritten"
 
     def _corrupt_header(self) -> None:
         self._overwrite(0, self.random.randbytes(HEADER.size))
@@ -308,12 +338,18 @@ class Chaos:
     def _delete_ring(self) -> None:
         ring = self._ring()
         if ring is not None:
+            self._before_deletion()
             ring.unlink()
-            self.app.excuse = "its ring was deleted"
 
     def _delete_folder(self) -> None:
+        self._before_deletion()
         shutil.rmtree(self.rings, ignore_errors=True)
-        self.app.excuse = "all rings were deleted"
+
+    def _before_deletion(self) -> None:
+        pid = self.app.process.pid
+        is_read = any(loop["pid"] == pid for loop in self._state()["loops"])
+        self.app.is_deleted = True
+        self.app.was_unread = self.app.was_unread or not is_read
 
     def _truncate_ended(self) -> None:
         # A living one would take its program with it: a mapped page is gone.
@@ -385,15 +421,14 @@ FAULTS = (
 )
 
 
-def _account(state: dict, pid: int) -> tuple[int, bool]:
-    """Return how many finished requests of a process are drawn, and whether it lost any."""
+def _account(state: dict, pid: int) -> tuple[int, int]:
+    """Return how many finished requests of a process are drawn, and records it lost."""
     loops = {loop["id"]: loop for loop in state["loops"] if loop["pid"] == pid}
-    drawn = [
-        request
+    drawn = sum(
+        request["loop"] in loops and request["end_ns"] is not None
         for request in state["requests"]
-        if request["loop"] in loops and request["end_ns"] is not None
-    ]
-    return len(drawn), any(loop["missed"] or loop["note"] for loop in loops.values())
+    )
+    return drawn, sum(loop["missed"] for loop in loops.values())
 
 
 def _free_port() -> int:

@@ -83,7 +83,8 @@ class RingReader:
         at = 0
         while at + 2 <= len(data):
             length = int.from_bytes(data[at : at + 2], "little")
-            if at + 2 + length > len(data):
+            if not length or at + 2 + length > len(data):
+                # Nobody writes an empty one: the cell said more than there is.
                 break
             text = data[at + 2 : at + 2 + length].decode("utf-8", "replace")
             self.strings.append(text)

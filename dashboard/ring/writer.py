@@ -56,7 +56,7 @@ class RingWriter:
         "__weakref__",
         "_capacity",
         "_known",
-        "_strings_left",
+        "_strings_used",
         "_view",
         "_wrapping",
         "advance",
@@ -98,8 +98,9 @@ class RingWriter:
         """By kind: what stands at the end of a record of this lap."""
         self.advance = iter(self._offsets()).__next__
         self._wrapping = threading.Lock()
-        self._known: dict[str, int] = {}
-        self._strings_left = STRINGS_BYTES
+        self._known: dict[str, int] = {"": 0}
+        # Ours: where to write is not asked of a file that others can write to.
+        self._strings_used = 0
         write_header(self.buffer, identity, capacity=capacity)
         self.cells[Cell.STATE] = RingState.RECORDING
         unready.rename(path)
@@ -174,16 +175,16 @@ class RingWriter:
         try:
             if text in self._known:
                 return self._known[text]
-            used = self.cells[Cell.STRINGS]
+            used = self._strings_used
             if used + 2 + len(data) > STRINGS_BYTES:
                 return 0
             at = STRINGS_AT + used
             self.buffer[at : at + 2 + len(data)] = (
                 len(data).to_bytes(2, "little") + data
             )
-            index = len(self._known) + 1
+            index = len(self._known)
             # Told before it is known: another thread may use it in a record at once.
-            self.cells[Cell.STRINGS] = used + 2 + len(data)
+            self._strings_used = self.cells[Cell.STRINGS] = used + 2 + len(data)
             self._known[text] = index
             return index
         finally:

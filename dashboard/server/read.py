@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboard.errors import RingError
-from dashboard.records import Cell
+from dashboard.errors import RingDamaged, RingError
+from dashboard.records import Cell, RingState
 from dashboard.ring import RingReader, is_alive, parent_of
 from dashboard.server.vigil import Vigil
 
@@ -33,6 +33,9 @@ SCAN_EVERY_NS = 250_000_000
 ALIVE_EVERY_NS = 250_000_000
 #: We have no descriptor left, or the system has no memory.
 PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+#: What the live numbers of a ring can be, of those that are written once or counted up.
+STATES = frozenset(RingState)
+MAX_DROPPED, MAX_SIGNAL = 1 << 40, 64
 #: Making a ring takes milliseconds, of a process that gets its turn.
 BEING_MADE_NS = 1_000_000_000
 #: At most this much work at once: viewers wait for their frames meanwhile.
@@ -117,7 +120,9 @@ class Follower:
                 more |= self._follow(followed)
             except Exception as error:  # noqa: BLE001 - the other rings must go on
                 why = getattr(error, "strerror", None) or repr(error)
-                self._refuse(path, f"{path.name} cannot be read: {why}")
+                sentence = f"{path.name} cannot be read: {why}"
+                is_ours = isinstance(error, RingError)
+                self._refuse(path, str(error) if is_ours else sentence)
                 self._session.tick(
                     followed.loop, now_ns, dict.fromkeys(Cell, 0), alive=False
                 )
@@ -196,6 +201,7 @@ class Follower:
             followed.alive = followed.alive and is_alive(reader.identity)
             followed.next_alive_ns = now_ns + ALIVE_EVERY_NS
         cells = reader.read_cells()
+        _check(cells, reader.path)
         frozen_since_ns = followed.vigil.frozen_since(now_ns, cells)
         # Its first beat afterwards says since when it goes on.
         beat_ns = cells[Cell.BEAT]
@@ -227,6 +233,23 @@ class Follower:
             self._session.tick(loop, now_ns, cells, alive=followed.alive)
             followed.vigil.look(now_ns, cells)
         return more
+
+
+def _check(cells: dict[Cell, int], path: Path) -> None:
+    """Raise `RingDamaged` where a ring that is followed says what cannot be.
+
+    Its state would end it in silence, and numbers without end be shown.
+    """
+    state, dropped = cells[Cell.STATE], cells[Cell.DROPPED]
+    if (
+        state not in STATES
+        or not 0 <= dropped <= MAX_DROPPED
+        or cells[Cell.DUMP_SIGNAL] > MAX_SIGNAL
+    ):
+        raise RingDamaged(
+            f"{path.name} was damaged while it was read (its state is {state}, "
+            f"{dropped} records dropped); what it told until then is shown"
+        )
 
 
 def _began(path: Path) -> int:

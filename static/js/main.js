@@ -34,6 +34,7 @@ import { Theme } from "./theme.js";
 import { Choice } from "./view/choice.js";
 import { LiveClock } from "./view/clock.js";
 import { FrameLoop } from "./view/frame.js";
+import { Lateness } from "./view/lateness.js";
 import { Playback } from "./view/playback.js";
 import { Viewport } from "./view/viewport.js";
 
@@ -55,6 +56,7 @@ if (kept) root.dataset.handout = "";
 const openStream = kept ? (_, listener) => new KeptStream(kept.hello, listener) : (...given) => new Stream(...given);
 const history = new History();
 const clock = new LiveClock();
+const lateness = new Lateness(signal);
 const frames = new FrameLoop(draw);
 const viewport = new Viewport(() => frames.invalidate());
 const playback = new Playback(viewport, () => frames.invalidate());
@@ -92,6 +94,7 @@ const stream = openStream(
       // The same run with a new snapshot (we were too slow) leaves the viewer where they were.
       if (hello.run !== history.hello?.run) {
         clock.restart();
+        lateness.restart();
         viewport.restart();
         if (history.hello) choice.restart();
       }
@@ -109,6 +112,7 @@ const stream = openStream(
     onFrame(frame) {
       history.apply(frame);
       clock.tell(frame.t_ns, performance.now());
+      lateness.tell(frame.t_ns, performance.now());
       setLine("live");
     },
     onLost: () => setLine(line === "connecting" ? "connecting" : "lost"),
@@ -180,6 +184,7 @@ function draw(nowMs, isChanged) {
     refusal,
     isLive: viewport.isLive,
     quietMs: stream.quietMs(nowMs),
+    lateMs: lateness.ms(nowMs),
     loops: history.loops,
     hasDemo: Boolean(history.hello?.demo),
     isRecording: Boolean(history.hello?.recording),

@@ -20,9 +20,9 @@ def test_strings(pair):
     ring.reader.read_strings(ring.reader.read_cells()[Cell.STRINGS])
     ring.reader.read_strings(used)
 
-    assert (first, late) == ([1, 2, 1, 3], 4)
-    assert early == ["", "main", "π", ""]
-    assert ring.reader.strings == ["", "main", "π", "", "a\x1fb"]
+    assert (first, late) == ([1, 2, 1, 0], 3)
+    assert early == ["", "main", "π"]
+    assert ring.reader.strings == ["", "main", "π", "a\x1fb"]
 
 
 def test_strings_are_told_before_they_are_used(pair):

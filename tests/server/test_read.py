@@ -437,7 +437,7 @@ def test_file_deleted_while_followed(desk):
 
 
 def test_file_cut_while_followed(desk):
-    """A ring whose file is cut off ends quietly."""
+    """A ring whose file is cut off has ended, and it is said why."""
     one = desk()
     ring = one.ring()
     step(ring, 1, 10, 20)
@@ -446,6 +446,52 @@ def test_file_cut_while_followed(desk):
     one.settle()
 
     assert one.loops() == [("app", "ended")]
+    assert one.session.notices == [
+        f"{ring.path.name} was damaged while it was read (its state is 0, 0 records "
+        "dropped); what it told until then is shown"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        (Cell.STATE, 77),
+        (Cell.STATE, -(2**63)),
+        (Cell.DROPPED, -1),
+        (Cell.DROPPED, 2**62),
+        (Cell.DUMP_SIGNAL, 2**62),
+    ],
+)
+def test_numbers_that_cannot_be(desk, cell, number):
+    """A ring whose live numbers cannot be is told by its name, not ended in silence."""
+    one = desk()
+    ring, _ = one.ring("app"), one.ring("other")
+    step(ring, 1, 10, 20)
+    one.poll()
+    ring.cells[cell] = number
+    one.settle()
+
+    assert dict(one.loops()) == {"app": "ended", "other": "idle"}
+    (notice,) = one.session.notices
+    assert notice.startswith(f"{ring.path.name} was damaged while it was read")
+    assert one.session.missed == 0
+
+
+@pytest.mark.parametrize("number", [2**62, 5_000, -(2**62)])
+def test_number_of_strings_that_heals(desk, number):
+    """Where strings end is overwritten: the names that come later are right."""
+    one = desk()
+    ring = one.ring()
+    before = ring.intern("before")
+    one.poll()
+    ring.cells[Cell.STRINGS] = number
+    one.settle()
+    after = ring.intern("after")
+    one.settle()
+    (loop,) = one.session.loops.values()
+
+    assert loop.model.names.text(before) == "before"
+    assert loop.model.names.text(after) == "after"
 
 
 def test_round_is_bounded(desk, monkeypatch):

@@ -20,6 +20,9 @@ test("each state of the line is told", () => {
   assert.deepEqual(told({ line: "connecting", loops: [] }), ["connecting", "none", "Connecting"]);
   assert.deepEqual(told({ line: "lost" }), ["lost", "recorded", "The dashboard is gone"]);
   assert.deepEqual(told({ quietMs: 1500 }), ["behind", "recorded", "Behind"]);
+  for (const line of ["live", "lost"]) {
+    assert.deepEqual(told({ line, lateMs: 1500 }), ["behind", "recorded", "News comes late"]);
+  }
 });
 
 test("who is not let in reads why, in the dashboard's words", () => {

@@ -15,6 +15,7 @@ export const BEHIND_MS = 800;
  * @property {boolean} isLive is the picture live, not held?
  * @property {string} [refusal] why the dashboard lets us not watch, in its words
  * @property {number} quietMs since the last frame
+ * @property {number} [lateMs] how late frames are that come in bunches
  * @property {readonly import("../wire.js").LoopNow[]} loops
  * @property {boolean} [isRecording] is it a file, with nothing live in it?
  * @property {boolean} hasDemo is there a demo app that one can press buttons for?
@@ -28,7 +29,7 @@ export const BEHIND_MS = 800;
  * @param {Facts} facts
  * @returns {{word: Word, observed: Observed, title: string, words: string}}
  */
-export function pageStateOf({ line, isLive, refusal = "", quietMs, loops, hasDemo, isRecording = false, notices }) {
+export function pageStateOf({ line, isLive, refusal = "", quietMs, lateMs = 0, loops, hasDemo, isRecording = false, notices }) {
   const living = loops.filter(({ state }) => state !== "ended");
   const told = (word, observed, title = "", words = "") => ({ word, observed, title, words });
   if (line !== "live" && refusal) {
@@ -38,6 +39,13 @@ export function pageStateOf({ line, isLive, refusal = "", quietMs, loops, hasDem
     return told("connecting", "none", "Connecting", "The dashboard has not answered yet.");
   }
   const observed = observedOf(loops, living, hasDemo, notices);
+  // In the pauses between bunches nobody is gone.
+  if (lateMs && isLive) {
+    return told(
+      "behind", observed, "News comes late",
+      `It comes in bunches, up to ${formatDuration(lateMs * 1e6)} late: a proxy between this page and the dashboard buffers it, or the machine is too busy.`,
+    );
+  }
   if (line === "lost") {
     return told(
       "lost", observed, "The dashboard is gone",
