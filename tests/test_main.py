@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from dashboard import __version__
+from dashboard.commands.flags import read_flags
 
 HEAVY = ("fastapi", "uvicorn", "starlette", "httpx", "jinja2", "asyncio", "ssl")
 
@@ -143,6 +144,26 @@ def test_usage(run, flags):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("usage: loopscope")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "main:app", "--nonsense"],
+        ["open", "a.loopscope", "--nonsense"],
+        ["record", "-o", "a.loopscope", "--nonsense"],
+        ["compare", "a", "b", "--nonsense"],
+        ["watch", "--nonsense"],
+        ["watch", "--", "--nonsense"],
+    ],
+    ids=" ".join,
+)
+def test_usage_of_a_command(words, capsys):
+    """What a command does not know is answered with that command's own usage."""
+    with pytest.raises(SystemExit, match="2"):
+        read_flags(words)
+
+    assert capsys.readouterr().err.startswith(f"usage: loopscope {words[0]} ")
 
 
 def test_bad_variable(run):

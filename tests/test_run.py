@@ -330,6 +330,15 @@ def test_no_such_app(command, target, sentence, flags):
     assert lines[0].startswith(f"loopscope: {sentence}")
 
 
+def test_misspelt_module(command):
+    """A module that is not there is told before any address is."""
+    done = subprocess.run(**command("nowhere.web:app"), timeout=40, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("loopscope: there is no module 'nowhere' to be found")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("target", ["shop", "shop:", ":app", "shop.py:app:x", "a b:c"])
 def test_no_name(command, target):
     """What does not name an app is told how one is named."""

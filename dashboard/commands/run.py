@@ -12,6 +12,8 @@ from dashboard.commands.serve import (
     need_two_ports,
     serve,
 )
+from dashboard.errors import SettingsError, TargetError
+from dashboard.recorder.target import need_module
 from dashboard.server import ports, program
 from dashboard.server.folders import make_session_folder
 from dashboard.server.settings import parse_target
@@ -27,8 +29,12 @@ def run(settings: Settings, options: argparse.Namespace, extra: list[str]) -> in
     """Start the app and the page; return the exit code.
 
     `extra` is given to uvicorn as it is.
+
+    Raises:
+        SettingsError: there is no such module, or flags make no sense together.
     """
     target = parse_target(options.target)
+    _need_module(target, extra)
     need_two_ports(settings.port, options.app_port, flag="--app-port")
     environ = program.app_environ(target, factory=options.factory, loop=options.loop)
     sockets = listen_or_none(settings.host, settings.port, flag="--port")
@@ -66,3 +72,16 @@ def run(settings: Settings, options: argparse.Namespace, extra: list[str]) -> in
             start_program=start,
             lines=[f"your app     {ports.url(options.app_host, port)}  ({target})"],
         )
+
+
+def _need_module(target: str, extra: list[str]) -> None:
+    """Say at once that a name is misspelt, before an address is printed.
+
+    The rest, such as the variable in it, is known once the server has imported it.
+    """
+    if any(word.partition("=")[0] == "--app-dir" for word in extra):
+        return
+    try:
+        need_module(target)
+    except TargetError as error:
+        raise SettingsError(str(error)) from None

@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 
-from dashboard.commands.flags import argument
+from dashboard.commands.options import argument
 from dashboard.demo import lifeline
 from dashboard.server import ports
 from dashboard.server.settings import parse_port

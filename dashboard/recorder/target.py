@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.util
 import logging
 import multiprocessing
 import os
@@ -78,10 +79,7 @@ def find_app(environ: Mapping[str, str]) -> Any:
         missing = error.name or ""
         if module_name != missing and not module_name.startswith(f"{missing}."):
             raise
-        raise TargetError(
-            f"there is no module {missing!r} to be found from {os.getcwd()!r}; "
-            f"start in the folder from which `import {module_name}` works"
-        ) from None
+        raise _no_module(missing, module_name) from None
     for name in path.split("."):
         try:
             found = getattr(found, name)
@@ -99,6 +97,34 @@ def find_app(environ: Mapping[str, str]) -> Any:
     if not callable(found):
         raise TargetError(f"{target} is {_article(found)}, not an ASGI app")
     return found
+
+
+def need_module(target: str) -> None:
+    """Look for the module of MODULE:APP where a server would, importing nothing.
+
+    Raises:
+        TargetError: it, or the package that it is in, is not there.
+    """
+    module_name = target.partition(":")[0]
+    top = module_name.partition(".")[0]
+    # As for `python -m`; an installed program's own folder stands there instead.
+    sys.path.insert(0, os.getcwd())
+    try:
+        found = importlib.util.find_spec(top)
+    except ValueError:
+        # It is loaded already, and does not say from where.
+        return
+    finally:
+        sys.path.pop(0)
+    if found is None:
+        raise _no_module(top, module_name)
+
+
+def _no_module(missing: str, module_name: str) -> TargetError:
+    return TargetError(
+        f"there is no module {missing!r} to be found from {os.getcwd()!r}; "
+        f"start in the folder from which `import {module_name}` works"
+    )
 
 
 def _article(found: object) -> str:

@@ -423,13 +423,22 @@ class LoopModel:
 
     # --------------------------------------------------------- numbers and names
 
-    def lag_ns(self, now_ns: int) -> int:
-        """How late the latest timer of the last second fired, or is by now."""
+    def late_ns(self, now_ns: int) -> int:
+        """How late the latest timer of the last second fired, or is by now.
+
+        While a step is under way none can: the second is the one before it.
+        """
         lags = self._lags
-        while lags and lags[0][0] < now_ns - SECOND_NS:
+        until_ns = self.running_since if self.running_owner else now_ns
+        while lags and lags[0][0] < min(until_ns, now_ns) - SECOND_NS:
             lags.popleft()
         late = max((lag for _, lag in lags), default=0)
         return max(late, self.tasks.worst_due_ns(now_ns))
+
+    def lag_ns(self, now_ns: int) -> int:
+        """As `late_ns`, or how late one would be that the step under way keeps."""
+        held_ns = now_ns - self.running_since if self.running_owner else 0
+        return max(held_ns, self.late_ns(now_ns))
 
     def running_name(self) -> str:
         """Name the task or callback that runs now, or nobody."""

@@ -119,7 +119,7 @@ def _gauges(session: Session, now_ns: int) -> tuple[Gauge, ...]:
         ),
         (
             "asyncio_eventloop_lag_max_seconds",
-            "How late the latest timer of the last second fired, or is by now.",
+            "How late the latest timer of the last second fired, or would by now.",
             lambda loop: loop.model.lag_ns(now_ns) / 1e9,
         ),
         (

@@ -207,7 +207,7 @@ def tokens_exhausted(look: Look) -> Iterator[Hit]:
 
 def cpu_in_thread(look: Look) -> Iterator[Hit]:
     """A worker thread computes, and the loop gets the interpreter late."""
-    late_ns = look.loop.model.lag_ns(look.now_ns)
+    late_ns = look.loop.model.late_ns(look.now_ns)
     if look.cpu < COMPUTES or late_ns < LATE_NS:
         return
     names = look.loop.model.workers.running()

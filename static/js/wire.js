@@ -53,6 +53,9 @@ export const PROCESS_LANE = 4;
 export const WEBSOCKET_LANE = 5;
 export const STREAM_LANE = 6;
 
+/** Tasks by which a server keeps itself going: nobody waits for them. As the model knows them. */
+export const CLOCKWORK = new Set(["Server.serve", "Server._serve", "LifespanOn.main"]);
+
 /**
  * Requests, also those that stay open for long.
  * @param {number} kind
@@ -129,6 +132,7 @@ export function isOn({ over, unfinished }) {
  * @property {number} duration_ms
  * @property {boolean} over
  * @property {boolean} [unfinished] its process was gone before it ended
+ * @property {string} label the request's method and route, or the task's name
  * @property {number} request
  * @property {number} starved_ms its thread waited so long for a processor
  * @property {boolean} starved it would be none without that: nobody is to blame, there is no culprit
@@ -151,8 +155,10 @@ export function isOn({ over, unfinished }) {
  * @property {number} id
  * @property {string} rule
  * @property {string} title
+ * @property {number} loop
  * @property {string} sentence
  * @property {string} action
+ * @property {Culprit | null} place
  * @property {string} where
  * @property {{before: string, after: string, line: number, note: string} | null} fix
  * @property {number} stall

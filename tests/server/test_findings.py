@@ -449,7 +449,7 @@ def test_of_several_functions_in_threads_none_is_blamed(
 ):
     """Which thread computes is not known: the most frequent function may sleep."""
     model = scene.loop.model
-    monkeypatch.setattr(type(model), "lag_ns", lambda self, now_ns: 9 * MS)
+    monkeypatch.setattr(type(model), "late_ns", lambda self, now_ns: 9 * MS)
     monkeypatch.setattr(type(model.workers), "running", lambda self: names)
     scene.tape.poll(0, 3 * SECOND)
 

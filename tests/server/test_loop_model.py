@@ -192,6 +192,41 @@ def test_lag_is_of_the_last_second(tape):
     assert [tape.model.lag_ns(now) for now in (10**9, 2 * 10**9)] == [305, 0]
 
 
+def test_lag_grows_with_a_block(tape):
+    """While a step holds the loop the lag is at least its length so far, and never
+    less than a moment ago, though nothing is known to be due and the last timer fired
+    long before."""
+    tape.born(1, "main", 0).step(1, 10, 20).wake(1, 25)
+    tape.put(Kind.DUE, 905, 600).call("timer", 905, 910).poll(910, 950).play()
+    seen = []
+    for now in range(100 * MS, 5_000 * MS, 100 * MS):
+        tape.model.tick(now, 1, 1_000)
+        seen.append((tape.model.lag_ns(now), now))
+    tape.step(1, 1_000, 5_000 * MS).play()
+
+    assert all(lag >= now - 1_000 for lag, now in seen)
+    assert [lag for lag, _ in seen] == sorted(lag for lag, _ in seen)
+    assert tape.model.lag_ns(7_000 * MS) == 0
+
+
+def test_lag_of_the_block_before(tape):
+    """One block right after another: what the first made late is not forgotten while
+    the second keeps every timer from telling anything new."""
+    tape.born(1, "main", 0).step(1, 0, 2_000 * MS, Kind.STEP_READY)
+    tape.put(Kind.DUE, 2_000 * MS + 5, 100 * MS).call(
+        "timer", 2_000 * MS + 5, 2_000 * MS + 9
+    )
+    tape.play()
+    lags = []
+    for now in range(2_100 * MS, 6_000 * MS, 100 * MS):
+        tape.model.tick(now, 1, 2_000 * MS + 9)
+        lags.append(tape.model.lag_ns(now))
+
+    assert lags == sorted(lags)
+    assert lags[0] == 1_900 * MS + 5
+    assert lags[-1] > 3_800 * MS
+
+
 # ------------------------------------------------------------------ while it lasts
 
 
@@ -238,7 +273,7 @@ def test_deadline_passes_while_blocked(tape):
     assert tape.story("sleeper").endswith(
         f"20 waiting sleep {WHERE}, {50 * MS} due sleep {WHERE}"
     )
-    assert tape.model.lag_ns(100 * MS) == 50 * MS
+    assert tape.model.late_ns(100 * MS) == 50 * MS
 
 
 def test_nothing_new(tape):

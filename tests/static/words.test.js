@@ -5,9 +5,10 @@ import { stepFor, ticks } from "../../static/js/draw/axis.js";
 import * as format from "../../static/js/format.js";
 import { shares, splitInWords } from "../../static/js/model/requests.js";
 import { tokens } from "../../static/js/ui/code.js";
-import { summaryOf } from "../../static/js/ui/checks.js";
+import { answerInWords, summaryOf } from "../../static/js/ui/checks.js";
 import { subjectOf, verdictOf } from "../../static/js/ui/findings.js";
 import { lampOf } from "../../static/js/ui/status.js";
+import { costInWords } from "../../static/js/ui/triggers.js";
 import { Scale } from "../../static/js/view/scale.js";
 import { readInfo, wholeWait } from "../../static/js/wire.js";
 
@@ -126,8 +127,8 @@ test("source split into tokens is the same source", () => {
   assert.equal(found.find(({ kind }) => kind === "string").text, '"""Say\n    it."""');
 });
 
-test("the panel is about the stall that is on, then what the rules find, then the last stall", () => {
-  const last = { id: 1, over: true };
+test("the panel is about the stall that is on, then what the rules find, then a stall", () => {
+  const last = { id: 1, over: true, loop: 1, start_ns: 0, duration_ms: 200, label: "a", victims: { delay_ms: 0 }, culprit: null };
   const slow = { id: 7, stall: 0, title: "Awaits in a row", active: true };
   const held = { id: 8, stall: 1, active: true };
   const history = (diagnosis, lastStall = last) => ({ lastStall, diagnosis, stalls: new Map([[1, last]]) });
@@ -136,9 +137,43 @@ test("the panel is about the stall that is on, then what the rules find, then th
   assert.deepEqual(subjectOf(history(null)), { stall: last, finding: null });
   assert.deepEqual(subjectOf(history(said(7, [slow, held]))), { stall: null, finding: slow });
   assert.deepEqual(subjectOf(history(said(8, [held, slow]))), { stall: last, finding: held });
+  assert.deepEqual(subjectOf({ ...history(said(7, [slow])), hello: { recording: {} } }), { stall: last, finding: null });
+  assert.deepEqual(subjectOf(history(said(7, [slow])), 1), { stall: last, finding: null });
   const now = { id: 2, over: false };
   assert.deepEqual(subjectOf(history(said(7, [slow]), now)), { stall: now, finding: null });
   assert.deepEqual(subjectOf(history(said(0, []), null)), { stall: null, finding: null });
+});
+
+test("what to write instead stays with the worst stall of a line, though its finding names the last", () => {
+  const of = (id, startNs, line, delayMs) => ({
+    id, over: true, loop: 1, start_ns: startNs, duration_ms: 200, label: "a", victims: { delay_ms: delayMs }, culprit: { file: "a.py", line, function: "f" },
+  });
+  const stalls = new Map([of(1, 0, 38, 900), of(2, 5e9, 38, 0)].map((stall) => [stall.id, stall]));
+  const finding = { id: 8, stall: 2, loop: 1, place: { file: "a.py", line: 38, function: "f" } };
+  const diagnosis = { verdict: { finding: 8 }, findings: [{ ...finding, id: 9, stall: 3, place: { ...finding.place, line: 7 } }, finding], checks: [] };
+
+  const { stall, finding: found } = subjectOf({ lastStall: stalls.get(2), stalls, diagnosis });
+
+  assert.deepEqual([stall?.id, found?.id], [1, 8]);
+});
+
+test("no check denies what is listed beside it", () => {
+  const findings = [{ rule: "blocked_loop" }];
+
+  assert.equal(answerInWords({ rule: "blocked_loop", answer: "yes" }, findings), "found");
+  assert.equal(answerInWords({ rule: "blocked_loop", answer: "no" }, findings), "found before");
+  assert.equal(answerInWords({ rule: "overload", answer: "no" }, findings), "not found");
+  assert.equal(answerInWords({ rule: "overload", answer: "later" }, findings), "too early to say");
+});
+
+test("what many presses at once cost is said before, where each of them holds the loop", () => {
+  const params = [{ name: "seconds", unit: "s" }];
+  const cost = (state, seconds, count) => plain(costInWords({ state, params }, { seconds }, count, 60));
+
+  assert.equal(cost("blocked", 2, 20), "20 × 2 s = 40 s blocked");
+  assert.equal(cost("blocked", 0.1, 5), "5 × 0.1 s = 0.5 s blocked");
+  assert.equal(cost("blocked", 2, 100), "100 × 2 s = 200 s blocked, at most 60 s are allowed");
+  assert.deepEqual([cost("blocked", 2, 1), cost("waiting", 2, 20), cost("blocked", 0, 20)], ["", "", ""]);
 });
 
 test("the summary of a diagnosis counts", () => {

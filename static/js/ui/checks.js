@@ -6,7 +6,8 @@
 import { countOf } from "../format.js";
 import { make, part, setText } from "./parts.js";
 
-const ANSWERS = { yes: "yes", no: "no", later: "ask later" };
+/** What a rule says of now. "No" below what it found a while ago would contradict that. */
+const ANSWERS = { yes: "found", no: "not found", later: "too early to say" };
 
 /**
  * The summary of a diagnosis: "2 findings · 13 checks".
@@ -15,6 +16,16 @@ const ANSWERS = { yes: "yes", no: "no", later: "ask later" };
 export function summaryOf({ findings, checks }) {
   const asked = countOf(checks.length, "check");
   return findings.length ? `${countOf(findings.length, "finding")} · ${asked}` : `${asked}, nothing found`;
+}
+
+/**
+ * A check's answer in words; of what is listed above and is so no more, that.
+ * @param {import("../wire.js").Diagnosis["checks"][number]} check
+ * @param {readonly import("../wire.js").Finding[]} findings
+ */
+export function answerInWords({ rule, answer }, findings) {
+  const wasFound = answer !== "yes" && findings.some((each) => each.rule === rule);
+  return wasFound ? "found before" : ANSWERS[answer];
 }
 
 export class ChecksView {
@@ -56,9 +67,9 @@ export class ChecksView {
       }),
     );
     this.#asked.replaceChildren(
-      ...checks.map(({ title, answer }) => {
-        const item = make("li", "", make("span", "", title), make("span", "answer", ANSWERS[answer]));
-        item.dataset.answer = answer;
+      ...checks.map((check) => {
+        const item = make("li", "", make("span", "", check.title), make("span", "answer", answerInWords(check, findings)));
+        item.dataset.answer = check.answer;
         return item;
       }),
     );

@@ -1,8 +1,8 @@
 // @ts-check
 
 // The real source of who is looked at, with the line lit at which it runs or awaits: the selected row,
-// else who was on the loop at the playhead, else the line of the last stall. Asks the server for each
-// line once; keeps the last answers.
+// else who was on the loop at the playhead, else the line of the stall that is told of. Asks the server
+// for each line once; keeps the last answers.
 
 import { fileName, formatLane, formatPlace } from "../format.js";
 import { readPlace, whereabouts } from "../model/whereabouts.js";
@@ -103,18 +103,20 @@ export class CodePane {
  * @param {import("../model/moment.js").Moment} at.moment
  * @param {import("../model/lanes.js").Lane | null} at.selected
  * @param {boolean} at.isLive
+ * @param {import("../wire.js").Stall | null} at.stall the one that the panel above tells of
  * @returns {Subject | null}
  */
-export function subjectAt({ history, moment, selected, isLive }) {
+export function subjectAt({ history, moment, selected, isLive, stall: told }) {
   const text = (i) => history.text(i);
-  const stall = stallAt(history, moment.ns, isLive);
+  const stall = isLive ? told ?? history.lastStall : lastStallAt(history, moment.ns);
   const isHeldUp = stall && moment.ns < stall.start_ns + stall.duration_ms * 1e6;
   const runs = moment.running?.request ? history.lanes.ofRequest(moment.running.request) : null;
   const lane = selected ?? (isLive || isHeldUp ? null : runs ?? lastRun(history, moment));
   if (lane) {
     const { place, verb } = whereabouts(lane, text, moment.ns);
-    const isStall = Boolean(isHeldUp && runs === lane && stall.culprit);
-    const at = isStall ? placeOf(stall.culprit) : place;
+    const culprit = isHeldUp && runs === lane ? stall?.culprit : null;
+    const isStall = Boolean(culprit);
+    const at = culprit ? placeOf(culprit) : place;
     const title = formatLane(lane.request, lane.label);
     return { key: at, title, request: lane.request, verb: isStall ? "holds the loop here" : verb, place: at, route: lane.label, isStall };
   }
@@ -124,9 +126,12 @@ export function subjectAt({ history, moment, selected, isLive }) {
   return { key: title, title, request: 0, verb, place: placeOf(stall.culprit), route: "", isStall: true };
 }
 
-/** Live the last stall; held, the last that had begun by then. */
-function stallAt(history, ns, isLive) {
-  if (isLive) return history.lastStall;
+/**
+ * The last that had begun by then.
+ * @param {import("../model/history.js").History} history
+ * @param {number} ns
+ */
+function lastStallAt(history, ns) {
   /** @type {import("../wire.js").Stall | null} */
   let last = null;
   for (const stall of history.stalls.values()) {

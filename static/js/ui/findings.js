@@ -1,12 +1,15 @@
 // @ts-check
 
-// The verdict: the stall that is on, else what the rules found, else the last stall. Says each stall once
-// to screen readers. What to write instead, and the other findings, stand in checks.js.
+// The verdict: the stall that is on, else what the rules found, else the stall that did the most harm.
+// Says each stall once to screen readers. What to write instead, and the other findings, stand in
+// checks.js; the other stalls in stall-list.js.
 
 import { countOf, formatMs, formatPlace } from "../format.js";
+import { stallToTell } from "../model/stalls.js";
 import { isOn } from "../wire.js";
 import { ChecksView } from "./checks.js";
 import { make, part, setText } from "./parts.js";
+import { StallList } from "./stall-list.js";
 
 const NOBODY_WAITED = "No request had to wait for it.";
 const UNFINISHED = "It had not ended when its process did. ";
@@ -43,19 +46,32 @@ export function verdictOf(stall) {
 }
 
 /**
- * What the panel is about: a stall that is on, what the rules find now, or the last stall.
+ * What the panel is about: a stall that is on or that the viewer chose, what the rules find now, or the
+ * stall that did the most harm. A recording has no now: its stalls come before what was found at its end.
  * @param {import("../model/history.js").History} history
+ * @param {number} [chosen] id of a stall
  * @returns {{stall: import("../wire.js").Stall | null, finding: import("../wire.js").Finding | null}}
  */
-export function subjectOf(history) {
-  const { lastStall: last, diagnosis } = history;
+export function subjectOf(history, chosen = 0) {
+  const { diagnosis } = history;
   const findings = diagnosis?.findings ?? [];
+  const stall = stallToTell(history, chosen);
   const first = findings.find((each) => each.id === diagnosis?.verdict.finding) ?? null;
-  const goesOn = last && isOn(last);
-  if (!goesOn && first && !first.stall) return { stall: null, finding: first };
-  const stall = goesOn || !first ? last : history.stalls.get(first.stall) ?? last;
-  const finding = findings.find((each) => stall && each.stall === stall.id) ?? null;
-  return { stall, finding };
+  const isAsked = stall && (isOn(stall) || stall.id === chosen || history.hello?.recording);
+  if (first && !first.stall && !isAsked) return { stall: null, finding: first };
+  const finding = stall && (findings.find((each) => each.stall === stall.id) ?? findings.find((each) => isOf(each, stall)));
+  return { stall, finding: finding ?? null };
+}
+
+/**
+ * Several stalls of one line are one finding, which names the last of them.
+ * @param {import("../wire.js").Finding} finding
+ * @param {import("../wire.js").Stall} stall
+ */
+function isOf({ stall: last, loop, place }, { loop: ofLoop, culprit }) {
+  return Boolean(
+    last && culprit && loop === ofLoop && place?.file === culprit.file && place.line === culprit.line,
+  );
 }
 
 export class FindingsView {
@@ -63,13 +79,15 @@ export class FindingsView {
   #title;
   #body;
   #jump;
-  #earlier;
+  #list;
   #live;
   #checks;
   #key = "";
   #said = new Set();
   /** @type {import("../wire.js").Stall | null} */
   #stall = null;
+  /** The stall that the viewer chose, until there is a new one. */
+  #chosen = { id: 0, last: 0 };
 
   /**
    * @param {ParentNode} root
@@ -81,7 +99,7 @@ export class FindingsView {
     this.#title = part(root, "finding-title");
     this.#body = part(root, "finding-body");
     this.#jump = part(root, "finding-jump");
-    this.#earlier = part(root, "finding-earlier");
+    this.#list = new StallList(root, (id) => (this.#chosen = { id, last: 0 }), signal);
     this.#live = part(root, "announcer");
     this.#checks = new ChecksView(root);
     this.#jump.addEventListener("click", () => this.#stall && onJump(this.#stall), { signal });
@@ -89,31 +107,38 @@ export class FindingsView {
 
   /**
    * @param {import("../model/history.js").History} history
+   * @returns {import("../wire.js").Stall | null} the stall that it tells of
    */
   show(history) {
-    const { stall, finding } = subjectOf(history);
+    const last = history.lastStall?.id ?? 0;
+    this.#chosen.last ||= last;
+    if (this.#chosen.last !== last) this.#chosen = { id: 0, last };
+    const { stall, finding } = subjectOf(history, this.#chosen.id);
     this.#checks.show(history.diagnosis, finding);
+    this.#list.show(history, stall);
     this.#stall = stall;
-    const key = `${JSON.stringify(stall)} ${finding?.sentence} ${history.stalls.size}`;
-    if (key === this.#key) return;
+    const key = `${JSON.stringify(stall)} ${finding?.sentence}`;
+    if (key !== this.#key) this.#write(stall, finding);
     this.#key = key;
+    return stall;
+  }
+
+  #write(stall, finding) {
     this.#root.dataset.finding = stall ? (isOn(stall) ? "blocked" : "over") : finding ? "found" : "calm";
     this.#jump.hidden = !stall;
-    if (stall) this.#showStall(stall, history.stalls.size - 1);
+    if (stall) this.#showStall(stall);
     else {
       setText(this.#title, finding?.title ?? "Nothing holds the loop");
       setText(this.#body, finding?.sentence ?? "When one step keeps everybody waiting, its line shows here.");
-      setText(this.#earlier, "");
       if (finding) this.#announce(`finding ${finding.id}`, finding.sentence);
     }
   }
 
-  #showStall(stall, others) {
+  #showStall(stall) {
     const { title, body } = verdictOf(stall);
     setText(this.#title, title);
     const words = body.map((x) => (typeof x === "string" ? x : make("strong", "", x.strong)));
     this.#body.replaceChildren(...words);
-    setText(this.#earlier, others ? `${countOf(others, "earlier stall")}` : "");
     if (!isOn(stall) || stall.culprit) this.#announce(`${stall.id} ${isOn(stall)}`, title);
   }
 

@@ -8,7 +8,7 @@ import { momentAt } from "../model/moment.js";
 import { changeInWords, silenceOf, stateInWords } from "../model/phase.js";
 import { BoxesView } from "./boxes.js";
 import { CodePane, subjectAt } from "./code-pane.js";
-import { FindingsView, subjectOf } from "./findings.js";
+import { FindingsView } from "./findings.js";
 import { part, setText } from "./parts.js";
 import { RequestsView } from "./requests.js";
 import { StallView } from "./stall.js";
@@ -113,11 +113,11 @@ export class Panels {
   #showRest(nowMs, moment, state, failure) {
     const { history, viewport, stream, triggers, timeline } = this.#stage;
     this.#status.showSentences(sentencesOf(history, stream, failure || this.#refusal));
-    this.#findings.show(history);
-    this.#stall.show(subjectOf(history).stall, nowMs);
+    const stall = this.#findings.show(history);
+    this.#stall.show(stall, nowMs);
     this.#threshold.show(history.stallNs);
     const selected = timeline.selected();
-    const subject = subjectAt({ history, moment, selected: selected?.lane ?? null, isLive: viewport.isLive });
+    const subject = subjectAt({ history, moment, selected: selected?.lane ?? null, isLive: viewport.isLive, stall });
     this.#code.show(subject, triggers.scenarios);
     const { ns } = moment;
     this.#requests.show(history, { nowMs, ns, isLive: viewport.isLive, selected: selected?.lane.request ?? null });

@@ -14,16 +14,16 @@ const MAX_ROW_PX = 16;
 const TICKS = 5;
 /** Less of a difference is none: two presses of the same differ by as much. */
 const CLEARLY = 1.25;
-/** What is told of both, when one of them has it: name of the fact, words. */
+/** What is told of both, when one of them has it: name of the fact, words. Times are the worst ones. */
 const NUMBERS = [
-  ["wall_ms", "until all were answered"],
-  ["slowest_ms", "the slowest to the handler"],
-  ["others_middle_ms", "the others, in the middle"],
-  ["held_ms", "the others waited for the loop"],
-  ["blocked_ms", "the loop was held in one piece"],
-  ["threads", "trips to a thread, each"],
-  ["tasks", "tasks more, each"],
-  ["tokens", "waited for a thread token"],
+  ["wall_ms", "until the last was answered"],
+  ["slowest_ms", "slowest request to the handler"],
+  ["others_slowest_ms", "slowest of the others"],
+  ["held_ms", "longest that one of the others waited for the loop"],
+  ["blocked_ms", "longest that one step held the loop"],
+  ["threads", "trips to a thread, per request"],
+  ["tasks", "more tasks, per request"],
+  ["tokens", "requests that waited for a thread token"],
 ];
 
 /** @typedef {{scenario: import("./triggers.js").Scenario, outcome: import("../press.js").Outcome | null}} Runner */
@@ -118,7 +118,8 @@ export class RaceView {
 
   /** Both on the axis of the longer one. */
   #draw() {
-    const spanNs = Math.max(1e6, ...this.#runners.map(lengthNs)) * 1.02;
+    const longestNs = Math.max(...this.#runners.map(lengthNs));
+    const spanNs = Math.max(1e6, longestNs) * 1.02;
     this.#runners.forEach((runner, i) => {
       setText(part(this.#root, `race-name-${i}`), runner.scenario.title);
       setText(part(this.#root, `race-head-${i}`), runner.scenario.title);
@@ -126,8 +127,10 @@ export class RaceView {
       setText(part(this.#root, `race-count-${i}`), requests.length ? countOf(requests.length, "request") : "");
       this.#drawRunner(part(this.#root, `race-canvas-${i}`), runner, spanNs);
     });
-    const ticks = Array.from({ length: TICKS + 1 }, (_, i) => make("span", "", i ? formatMs((spanNs * i) / TICKS / 1e6) : "0"));
-    part(this.#root, "race-axis").replaceChildren(...ticks);
+    // Before they are sent there is nothing to measure.
+    const ticks = longestNs ? TICKS + 1 : 0;
+    const marks = Array.from({ length: ticks }, (_, i) => make("span", "", i ? formatMs((spanNs * i) / TICKS / 1e6) : "0"));
+    part(this.#root, "race-axis").replaceChildren(...marks);
     part(this.#root, "race-numbers").replaceChildren(...this.#rows());
   }
 

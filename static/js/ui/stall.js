@@ -1,6 +1,6 @@
 // @ts-check
 
-// The last stall in full: the whole stack with other people's code folded away, how the samples split,
+// The stall that is told of, in full: the whole stack with other people's code folded away, how the samples split,
 // and whom it held up. Asks the dashboard for it when there is something new. The code itself is in the
 // code pane.
 
@@ -10,7 +10,6 @@ import { make, part } from "./parts.js";
 
 /** A stall's line may move; more than this is more than anyone reads. */
 const ASK_EVERY_MS = 500;
-const MAX_HELD = 12;
 
 /**
  * Neighbouring lines of other people's code become one fold.
@@ -100,7 +99,8 @@ export class StallView {
     const details = document.createElement("details");
     details.open = wasOpen;
     details.append(make("summary", "", "The whole stack, and who had to wait"));
-    details.append(stackOf(stack), heldOf(heldUp));
+    details.append(stackOf(stack));
+    if (heldUp.length) details.append(make("p", "held-count", heldInWords(stall)), heldOf(heldUp));
     this.#box.append(details);
   }
 }
@@ -135,11 +135,24 @@ function lineOf({ file, line, function: name }) {
   return item;
 }
 
+/** How many are named, of how many. */
+export function heldInWords({ held_up: heldUp, victims }) {
+  const all = victims.count + (victims.others?.count ?? 0);
+  const named = heldUp.length < all ? `${heldUp.length} of ${all}` : `${heldUp.length}`;
+  return `${named} had to wait, the longest first`;
+}
+
+/** @param {{kind: string, id: number, label: string}} held */
+export function heldName({ kind, id, label }) {
+  // Before its first step a request has no number yet.
+  return kind === "request" && id > 0 ? `#${id} ${label}` : label;
+}
+
 function heldOf(heldUp) {
   const list = make("ul", "held-up");
-  for (const { label, delay_ms: delayMs } of heldUp.slice(0, MAX_HELD)) {
-    list.append(make("li", "", `${label}  ${formatMs(delayMs)}`));
-  }
-  if (heldUp.length > MAX_HELD) list.append(make("li", "", `and ${heldUp.length - MAX_HELD} more`));
+  // It scrolls: the keyboard comes there as well.
+  list.tabIndex = 0;
+  list.dataset.scrolls = "";
+  for (const held of heldUp) list.append(make("li", "", heldName(held), make("span", "", formatMs(held.delay_ms))));
   return list;
 }

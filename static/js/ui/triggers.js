@@ -1,8 +1,10 @@
 // @ts-check
 
-// The buttons: how many at once, one button a scenario, and the handler's source one click away.
-// Each press is a real request, sent by the dashboard process.
+// The buttons: how many at once, one button a scenario, and the handler's source one click away. Says
+// beforehand how long a press will hold the loop. Each press is a real request, sent by the dashboard
+// process.
 
+import { NBSP } from "../format.js";
 import { make, part } from "./parts.js";
 import { sentenceOf } from "./refusal.js";
 
@@ -21,6 +23,23 @@ const MESSAGE_MS = 8000;
  * @typedef {{file: string, line: number, function: string, code: string}} Source
  */
 
+/**
+ * What several at once cost where each holds the loop: they come one after the other.
+ * @param {Pick<Scenario, "state" | "params">} scenario
+ * @param {Record<string, number>} values
+ * @param {number} count
+ * @param {number} mostS no press may hold it for longer
+ * @returns {string} "20 × 2 s = 40 s blocked", or empty
+ */
+export function costInWords({ state, params }, values, count, mostS) {
+  const timed = params.filter(({ unit }) => unit === "s");
+  const eachS = timed.reduce((sum, { name }) => sum + values[name], 0);
+  if (state !== "blocked" || count < 2 || !eachS) return "";
+  const allS = Number((count * eachS).toPrecision(3));
+  const words = `${count} × ${eachS}${NBSP}s = ${allS}${NBSP}s blocked`;
+  return allS > mostS ? `${words}, at most ${mostS}${NBSP}s are allowed` : words;
+}
+
 export class TriggersView {
   #families;
   #counts;
@@ -29,6 +48,7 @@ export class TriggersView {
   #onSource;
   #timer = 0;
   #count = 1;
+  #mostS = Infinity;
   /** @type {Map<string, Record<string, number>>} what the viewer set, by scenario */
   #params = new Map();
   /** @type {Scenario[]} */
@@ -51,7 +71,8 @@ export class TriggersView {
   async load() {
     const response = await fetch("/api/scenarios", { signal: this.#signal });
     if (!response.ok) throw new Error(`GET /api/scenarios answered ${response.status}`);
-    const { counts, scenarios, stories } = await response.json();
+    const { counts, scenarios, stories, budgets } = await response.json();
+    this.#mostS = budgets.block_s;
     this.scenarios = scenarios;
     this.#counts.replaceChildren(...counts.map((count, i) => this.#countOption(count, i === 0)));
     this.#showFamilies();
@@ -69,9 +90,9 @@ export class TriggersView {
     this.#showFamilies();
   }
 
-  /** @param {Scenario} scenario */
-  async send(scenario) {
-    const body = JSON.stringify({ count: this.#count, params: this.paramsOf(scenario) });
+  /** @param {Scenario} scenario @param {number} [count] else as many as the viewer chose */
+  async send(scenario, count = this.#count) {
+    const body = JSON.stringify({ count, params: this.paramsOf(scenario) });
     const headers = { "Content-Type": "application/json" };
     const url = `/api/trigger/${encodeURIComponent(scenario.id)}`;
     try {
@@ -96,7 +117,11 @@ export class TriggersView {
     input.value = String(count);
     input.checked = isFirst;
     if (isFirst) this.#count = count;
-    input.addEventListener("change", () => (this.#count = count), { signal: this.#signal });
+    const choose = () => {
+      this.#count = count;
+      this.#showFamilies();
+    };
+    input.addEventListener("change", choose, { signal: this.#signal });
     return make("label", "", input, make("span", "", String(count)));
   }
 
@@ -127,6 +152,13 @@ export class TriggersView {
     source.title = "Its code, and its numbers";
     source.addEventListener("click", () => this.#onSource(scenario), { signal: this.#signal });
     const box = make("div", "trigger", send, source);
+    const cost = costInWords(scenario, params, this.#count, this.#mostS);
+    if (cost) {
+      send.append(make("span", "trigger-cost", cost));
+      const one = make("button", "bar-button trigger-one", "Send just 1");
+      one.addEventListener("click", () => this.send(scenario, 1), { signal: this.#signal });
+      box.append(one);
+    }
     box.dataset.state = scenario.state;
     box.dataset.scenario = scenario.id;
     return box;
