@@ -26,7 +26,8 @@ INSIDE = (
 #: What each module of the dashboard process may import of its own package. A module
 #: that only needs a name for its annotations may import it from anywhere.
 ARROWS = {
-    "journal": set(),
+    "remains": set(),
+    "journal": {"remains"},
     "names": set(),
     "tallies": set(),
     "metrics": {"journal"},

@@ -2,7 +2,8 @@
 
 The model writes rows here ("lane L enters state S at time t"); the stream takes
 them once per frame. Bounded: rows older than `KEEP_NS`, or beyond `KEEP_ROWS`,
-are forgotten; strings beyond `KEEP_TEXT` are not taken in. Nothing here knows JSON, sockets or a clock.
+are forgotten, but for those around stalls (`remains.py`); strings beyond `KEEP_TEXT`
+are not taken in. Nothing here knows JSON, sockets or a clock.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
+
+from dashboard.server.remains import Remains
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +118,8 @@ class Journal:
         keep_text: int = KEEP_TEXT,
     ) -> None:
         self.thinned = 0
+        self.remains = Remains(self.intern)
+        """What outlives its time."""
         self.keep_ns = keep_ns
         self._keep_rows = keep_rows
         self._text_left = keep_text
@@ -242,7 +247,9 @@ class Journal:
         while self._kept and (
             self._kept[0][-1].t < oldest or self._kept_rows > self._keep_rows
         ):
-            for row in self._kept.popleft():
+            leaving = self._kept.popleft()
+            self.remains.leave(leaving, self._before, self._sent_lanes)
+            for row in leaving:
                 self._kept_rows -= 1
                 self._before[row.lane] = row
                 if row.state == State.GONE:
@@ -255,8 +262,8 @@ class Journal:
         kept = [row for rows in self._kept for row in rows]
         return Change(
             strings=self._all_strings[: self._sent_strings],
-            lanes=list(self._sent_lanes.values()),
-            rows=[*self._before.values(), *kept],
+            lanes=[*self.remains.lanes(), *self._sent_lanes.values()],
+            rows=[*self.remains.rows(), *self._before.values(), *kept],
             deadlines={
                 lane: t
                 for lane, t in self._deadlines.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -43,9 +44,19 @@ async def save(
     chunks = dashboard.keeper.cut(begin_ns, end_ns)
     if not chunks:
         raise HTTPException(404, "Nothing is kept of that time any more.")
+    is_part = from_ns is not None or to_ns is not None
+    name = file_name(time.localtime(), last_s=last_s, is_part=is_part)
     # Packed as it is sent, beside the loop that serves the viewers.
     return StreamingResponse(
         iterate_in_threadpool(write_whole(head_of(session), chunks)),
         media_type="application/octet-stream",
-        headers={"Content-Disposition": f'attachment; filename="loops{SUFFIX}"'},
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def file_name(
+    now: time.struct_time, *, last_s: float | None = None, is_part: bool = False
+) -> str:
+    """Name a recording so that two of them do not meet in one folder of downloads."""
+    part = f"-last-{last_s:g}s" if last_s is not None else "-part" if is_part else ""
+    return f"loops-{time.strftime('%Y-%m-%d-%H%M%S', now)}{part}{SUFFIX}"

@@ -222,6 +222,15 @@ class Session:
         if self.tape is not None:
             self.tape_seen()
             self.tape(told.Frame(now_ns))
+        for stall in self.stalls.changed.values():
+            requests, others = stall.victims.sums()
+            self.journal.remains.want(
+                stall.id,
+                stall.start_ns,
+                stall.end_ns,
+                is_over=stall.over,
+                weight=requests.delay_ns + others.delay_ns + stall.duration_ns,
+            )
         return self.journal.take(now_ns)
 
     def tape_seen(self) -> None:

@@ -27,6 +27,7 @@ from dashboard.server.keeper import FileTape, Keeper, head_of, write_whole
 from dashboard.server.opening import open_recording, read_recording
 from dashboard.server.player import Player, Remedies
 from dashboard.server.read import Follower
+from dashboard.server.recording_routes import file_name
 from dashboard.server.session import Session
 from dashboard.server.stall_routes import describe_stall
 
@@ -664,3 +665,14 @@ def test_full_disk(tmp_path):
         recording.read_head(written)
         (chunk,) = recording.read_chunks(written)
     assert chunk.entries == [LOOP]
+
+
+def test_file_names():
+    """All that is kept, its last seconds and a stretch of it, saved in one second, are
+    three files; a second later they are three more."""
+    moments = [time.gmtime(1), time.gmtime(2)]
+    kinds = [{}, {"last_s": 30}, {"is_part": True}]
+    names = [file_name(now, **kind) for now in moments for kind in kinds]
+
+    assert len(set(names)) == 6
+    assert names[1] == "loops-1970-01-01-000001-last-30s.loopscope"

@@ -15,6 +15,7 @@ from dashboard.ring import Identity
 from dashboard.server import wire
 from dashboard.server.journal import LaneKind, Row, State
 from dashboard.server.session import Session
+from dashboard.server.victims import CLOCKWORK
 
 ORIGIN_NS = 86_400 * 365 * 10**9
 CONTRACT = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text()
@@ -313,3 +314,11 @@ def test_columns(seed):
 
     assert told.strings == twin.strings
     assert told.lanes == twin.lanes
+
+
+def test_page_knows_the_clockwork():
+    """What the model counts as a server's own clockwork, the page does."""
+    script = (Path(__file__).parents[2] / "static/js/wire.js").read_text()
+    (names,) = re.findall(r"CLOCKWORK = new Set\(\[(.+?)\]\)", script)
+
+    assert set(json.loads(f"[{names}]")) == CLOCKWORK

@@ -116,7 +116,7 @@ function wordsOf({ lane, i }, moment, text) {
     case wire.GONE:
       return lane.request ? `${who} is answered.` : `${who} is done.`;
     default:
-      return `${who}: unknown, its records were lost.`;
+      return `What ${who} does from here on is not known.`;
   }
 }
 

@@ -125,7 +125,7 @@ export class Panels {
     const isFirst = history.counts.requests === 0;
     this.#root.dataset.rows = timeline.hasRows ? "some" : isFirst ? "never" : "none";
     const wide = formatDuration(viewport.rangeNs).replace(/\.0+(?=\D)/, "");
-    setText(this.#parts["empty-range"], `Nothing in the last ${wide}.`);
+    setText(this.#parts["empty-range"], nothingInWords(wide, viewport.isLive, moment.isKnown));
   }
 
   /** For the keyboard: what the tooltip tells the pointer. */
@@ -179,6 +179,13 @@ export class Panels {
     setText(selection, words ? sentenceOf(words) : "");
     this.#root.dataset.selection = words ? "some" : "none";
   }
+}
+
+/** Why there is nothing to see: nothing happened, or it is too long ago. */
+function nothingInWords(wide, isLive, isKnown) {
+  if (isLive) return `Nothing in the last ${wide}.`;
+  if (isKnown) return `Nothing in these ${wide}.`;
+  return "Not held any more: of what is older than a minute only what was around stalls is kept.";
 }
 
 function sentenceOf({ name, words, info, length, why }) {

@@ -24,6 +24,11 @@ const WORDS = Object.freeze({
   [wire.BLOCKED]: "Holds the loop: nobody else can run",
 });
 
+/** What the server says of rows that are too old, and not around a stall. */
+const NOT_KEPT = "not kept";
+/** States whose words have it already. */
+const SAID = new Set([wire.WAITING, wire.READY]);
+
 /**
  * @param {import("../model/history.js").History} history
  * @param {import("../model/lanes.js").Lane} lane
@@ -45,12 +50,13 @@ export function describe(history, lane, i, nowNs) {
   let words = WORDS[shown] ?? "Nothing";
   if (isStall && isCutOff(history, lane, startNs + lengthNs)) words = "Held the loop until its process was gone";
   if (state === wire.WAITING && what) words = `Waits for ${wire.wholeWait(info)}`;
+  if (state === wire.LOST && what === NOT_KEPT) words = "Unknown: not kept any more";
   if (state === wire.READY && what) words = `${words}; woken by ${wokenBy(history, what, who)}`;
   return {
     name,
     state: shown,
     words,
-    info: place || (state === wire.WAITING || state === wire.READY ? "" : what),
+    info: place || (SAID.has(state) || what === NOT_KEPT ? "" : what),
     length: formatDuration(lengthNs),
     why: whyNotRunning(history, lane, i, nowNs),
   };
