@@ -228,7 +228,7 @@ class Session:
                 stall.id,
                 stall.start_ns,
                 stall.end_ns,
-                is_over=stall.over,
+                is_over=not stall.is_on,
                 weight=requests.delay_ns + others.delay_ns + stall.duration_ns,
             )
         return self.journal.take(now_ns)

@@ -2,7 +2,7 @@
 
 // Which stall is told of: the one that is on, else the one that did the most harm lately. Pure.
 
-import { CLOCKWORK } from "../wire.js";
+import { CLOCKWORK, isOn } from "../wire.js";
 
 /** So long before the last one ended a stall still counts as of now: a press, and what came of it. */
 const RECENT_NS = 60e9;
@@ -26,7 +26,7 @@ export function worstFirst({ stalls }) {
  */
 export function stallToTell(history, chosen = 0) {
   const last = history.lastStall;
-  if (!last || !last.over) return last;
+  if (!last || isOn(last)) return last;
   const picked = history.stalls.get(chosen);
   if (picked) return picked;
   const sinceNs = history.hello?.recording ? -Infinity : endOf(last) - RECENT_NS;
