@@ -266,13 +266,16 @@ def _name_of(rec: Recorder, scope: Scope) -> int:
 
 
 def tell_name(rec: Recorder, entry: TaskEntry) -> None:
-    """Record the route of the request that a task serves, once it is known."""
-    scope = entry.scope
-    if scope is None or entry.request <= 0 or hasattr(entry, "route"):
+    """Record the route of the request that a task serves, once it is known.
+
+    In any thread: meanwhile the request may end, and is not the entry's any more.
+    """
+    scope, number = entry.scope, entry.request
+    if scope is None or number <= 0 or hasattr(entry, "route"):
         return
     if getattr(scope.get("route"), "path", None) is not None:
-        entry.route = _name_of(rec, scope)
-        rec.ring.write(Kind.REQUEST_NAME, rec.now_ns(), 0, entry.request, entry.route)
+        entry.route = route = _name_of(rec, scope)
+        rec.ring.write(Kind.REQUEST_NAME, rec.now_ns(), 0, number, route)
 
 
 def _note_stream(rec: Recorder, number: int, status: int) -> None:

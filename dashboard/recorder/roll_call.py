@@ -64,7 +64,9 @@ class RollCall:
             # Done meanwhile; or not suspended yet, so that its birth is recent.
             return
         self._told += 1
-        request = entry.request if entry.request > 0 else _request_of(task)
+        # Read once: it may end meanwhile.
+        number = entry.request
+        request = number if number > 0 else _request_of(task)
         recorder.ring.write(
             Kind.LIVES,
             recorder.now_ns(),
@@ -73,10 +75,8 @@ class RollCall:
             recorder.name_task(task),
         )
         route = getattr(entry, "route", 0)
-        if entry.request > 0 and route:
-            recorder.ring.write(
-                Kind.REQUEST_NAME, recorder.now_ns(), 0, entry.request, route
-            )
+        if number > 0 and route:
+            recorder.ring.write(Kind.REQUEST_NAME, recorder.now_ns(), 0, number, route)
 
 
 def _request_of(task: Any) -> int:

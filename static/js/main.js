@@ -106,10 +106,7 @@ const stream = openStream(
       shownRun = hello.run;
       link.begin(hello.run);
       // A recording has no now to look at.
-      if (recording && viewport.isLive) {
-        const { startNs, endNs } = firstSight(history, recording);
-        viewport.fit(startNs, endNs, hello.t_ns);
-      }
+      if (recording && viewport.isLive) viewport.fit(...firstSight(history, recording), hello.t_ns);
       setLine("live");
       frames.invalidate();
     },

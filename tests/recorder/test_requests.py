@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
+from types import SimpleNamespace
 
 import pytest
 from fastapi import BackgroundTasks, FastAPI
@@ -12,6 +13,7 @@ from rings import read_ring
 from serving import serving
 
 import dashboard
+from dashboard.recorder.requests import SERVED, tell_name
 from dashboard.records import Cell, Kind, RingState
 
 SPAN = "00f067aa0ba902b7"
@@ -274,3 +276,27 @@ def test_the_last_request_is_not_kept_alive(loop_factory):
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(program())
+
+
+def test_named_while_it_ends():
+    """A request that ends in one thread while another names it keeps its number: what
+    stands in its place by then is none, and would end the recording."""
+    written = []
+
+    class Ending(dict):
+        def get(self, key, default=None):
+            entry.request = SERVED
+            return super().get(key, default)
+
+    scope = Ending(method="GET", root_path="", route=SimpleNamespace(path="/hello"))
+    entry = SimpleNamespace(scope=scope, request=7)
+    rec = SimpleNamespace(
+        names={},
+        intern=lambda *parts: 3,
+        now_ns=lambda: 5,
+        ring=SimpleNamespace(write=lambda *fields: written.append(fields)),
+    )
+    tell_name(rec, entry)
+
+    assert entry.request == SERVED < 0
+    assert written == [(Kind.REQUEST_NAME, 5, 0, 7, 3)]

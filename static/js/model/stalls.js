@@ -41,12 +41,13 @@ const AT_A_GLANCE_NS = 30e9;
  * before and got away after.
  * @param {import("./history.js").History} history
  * @param {{from_ns: number, to_ns: number}} recording
+ * @returns {[number, number]} from when to when
  */
 export function firstSight(history, { from_ns: fromNs, to_ns: toNs }) {
   const stall = toNs - fromNs > AT_A_GLANCE_NS ? stallToTell(history) : null;
-  if (!stall) return { startNs: fromNs, endNs: toNs };
+  if (!stall) return [fromNs, toNs];
   const airNs = Math.max(stall.duration_ms * 0.35e6, 0.5e9);
-  return { startNs: stall.start_ns - airNs, endNs: endOf(stall) + airNs };
+  return [stall.start_ns - airNs, endOf(stall) + airNs];
 }
 
 function byHarm(one, other) {
