@@ -16,7 +16,7 @@ const TICKS = 5;
 const CLEARLY = 1.25;
 /** What is told of both, when one of them has it: name of the fact, words. Times are the worst ones. */
 const NUMBERS = [
-  ["wall_ms", "until the last was answered"],
+  ["wall_ms", "until all were answered"],
   ["slowest_ms", "slowest request to the handler"],
   ["others_slowest_ms", "slowest of the others"],
   ["held_ms", "longest that one of the others waited for the loop"],
