@@ -51,7 +51,7 @@ async def block():
 
 dashboard.observe(app)
 config = uvicorn.Config(app, port=int(sys.argv[1]), loop=sys.argv[2],
-                        log_level="warning", timeout_keep_alive=120, backlog=2048)
+                        log_level="warning", timeout_keep_alive=3600, backlog=2048)
 uvicorn.Server(config).run()
 """
 

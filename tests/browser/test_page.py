@@ -83,9 +83,11 @@ def test_requests_pile_up_at_the_door(page, product):
     for request in fast:
         # They were not late for anything of their own.
         assert request["split"]["outside_ms"] > request["split"]["running_ms"]
-    stall = product.get(f"/api/stalls/{state['stalls'][0]['id']}")
+    longest = max(state["stalls"], key=lambda stall: stall["duration_ms"])
+    stall = product.get(f"/api/stalls/{longest['id']}")
     victims = [each["id"] for each in stall["held_up"] if each["kind"] == "request"]
     assert sorted(victims) == sorted(each["id"] for each in fast), stall
+    assert stall["victims"]["count"] == 20, stall
 
 
 def test_hundred_beside_twenty(page, product):
