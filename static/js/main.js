@@ -9,7 +9,6 @@ import { listenToKeys } from "./input/keys.js";
 import { Link } from "./input/link.js";
 import { listenToPointer } from "./input/pan-zoom.js";
 import { History } from "./model/history.js";
-import { firstSight } from "./model/stalls.js";
 import { nextChangeNs, ofLoop, ofRequests } from "./model/steps.js";
 import { LoopChoice } from "./ui/loops.js";
 import { AreaCard } from "./ui/area.js";
@@ -105,8 +104,8 @@ const stream = openStream(
       const recording = hello.run !== shownRun && hello.recording;
       shownRun = hello.run;
       link.begin(hello.run);
-      // A recording has no now to look at.
-      if (recording && viewport.isLive) viewport.fit(...firstSight(history, recording), hello.t_ns);
+      // A recording has no now to look at: all of it is in sight first.
+      if (recording && viewport.isLive) viewport.fit(recording.from_ns, recording.to_ns, hello.t_ns);
       setLine("live");
       frames.invalidate();
     },

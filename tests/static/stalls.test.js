@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { firstSight, stallToTell, worstFirst } from "../../static/js/model/stalls.js";
+import { stallToTell, worstFirst } from "../../static/js/model/stalls.js";
 import { harmInWords, othersInWords } from "../../static/js/ui/stall-list.js";
 import { heldInWords, heldName } from "../../static/js/ui/stall.js";
 
@@ -74,13 +74,4 @@ test("who was held up has the request's number, and of how many so many are name
   assert.deepEqual(heldUp.map(heldName), ["#12 GET /fast", "GET /fast", "tick"]);
   assert.equal(heldInWords({ held_up: heldUp, victims: { count: 60, others: { count: 1 } } }), "3 of 61 had to wait, the longest first");
   assert.equal(heldInWords({ held_up: heldUp, victims: { count: 2, others: { count: 1 } } }), "3 had to wait, the longest first");
-});
-
-test("a long recording opens at its worst stall, a short one or one without any as a whole", () => {
-  const stalls = [stallOf(1, 50, 2000, { delay: 30_000 }), stallOf(2, 90, 150)];
-  const of = (endS) => ({ from_ns: 0, to_ns: endS * 1e9 });
-
-  assert.deepEqual(firstSight(historyOf(stalls, of(100)), of(100)), [49.3e9, 52.7e9]);
-  assert.deepEqual(firstSight(historyOf(stalls, of(20)), of(20)), [0, 20e9]);
-  assert.deepEqual(firstSight(historyOf([], of(100)), of(100)), [0, 100e9]);
 });

@@ -33,23 +33,6 @@ export function stallToTell(history, chosen = 0) {
   return worstFirst(history).find((stall) => endOf(stall) >= sinceNs) ?? last;
 }
 
-/** A recording that is longer opens at its stall: what it is about would be a line in it. */
-const AT_A_GLANCE_NS = 30e9;
-
-/**
- * What of a recording is in sight first: all of it, or the stall that did the most harm, with who came
- * before and got away after.
- * @param {import("./history.js").History} history
- * @param {{from_ns: number, to_ns: number}} recording
- * @returns {[number, number]} from when to when
- */
-export function firstSight(history, { from_ns: fromNs, to_ns: toNs }) {
-  const stall = toNs - fromNs > AT_A_GLANCE_NS ? stallToTell(history) : null;
-  if (!stall) return [fromNs, toNs];
-  const airNs = Math.max(stall.duration_ms * 0.35e6, 0.5e9);
-  return [stall.start_ns - airNs, endOf(stall) + airNs];
-}
-
 function byHarm(one, other) {
   return (
     other.victims.delay_ms - one.victims.delay_ms ||
