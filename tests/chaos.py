@@ -152,6 +152,9 @@ class Chaos:
         pids = [each.result() for each in sending]
         app.answers += pids.count(app.process.pid)
         if app is not self.app:
+            if not list(self.rings.glob(f"{app.process.pid}-*.ring")):
+                # Who comes after it, and finds no room, deletes what has ended.
+                app.was_unread = True
             # Some found the one that came after it.
             self.app.asked += BATCH
             self.app.answers += pids.count(self.app.process.pid)

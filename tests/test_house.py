@@ -93,6 +93,38 @@ def test_every_promise_names_its_tests():
     assert missing == []
 
 
+#: Where the wall clock is asked: how old a file is, what time it was for people, and
+#: what the demo app's own handler measures. Nothing that is drawn comes from it.
+WALL_CLOCK = {
+    "dashboard/demo/articles.py",  # as the articles wrote it
+    "dashboard/ring/folder.py",
+    "dashboard/ring/writer.py",
+    "dashboard/server/flight.py",
+    "dashboard/server/keeper.py",
+    "dashboard/server/otlp.py",
+    "dashboard/server/read.py",
+    "dashboard/server/wire.py",
+    "loadgen/environment.py",
+}
+
+
+def test_wall_clock():
+    """Lengths and moments come from the monotonic clock, which nobody can set."""
+    root = TESTS.parent
+    asked = {
+        path.relative_to(root).as_posix()
+        for folder in ("dashboard", "loadgen")
+        for path in (root / folder).rglob("*.py")
+        if re.search(
+            r"\btime\.(time|time_ns|localtime|gmtime|strftime)\(|"
+            r"\bdatetime\.(now|utcnow|today)\(|from time import .*\btime",
+            path.read_text(),
+        )
+    }
+
+    assert asked == WALL_CLOCK
+
+
 def is_sleep(call):
     """Say whether a call is `sleep` with a literal time that someone would notice."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
