@@ -141,7 +141,7 @@ export function isOn({ over, unfinished }) {
  * @property {HeldUp & {door: number, others: HeldUp, lanes: number[], words: string}} victims
  *
  * @typedef {object} Incident what happened that is no step
- * @property {"pause"|"exception"|"cancelled"|"timeout"} kind
+ * @property {"pause"|"exception"|"cancelled"|"timeout"|"mark"} kind
  * @property {number} loop
  * @property {number} start_ns
  * @property {number} duration_ms

@@ -12,7 +12,7 @@ import { LOOP_TICKS, PLAIN_TICKS } from "./detail-level.js";
 import { drawGutter, drawHeadings } from "./gutter.js";
 import { heldStretches, holdsByLoop } from "../model/victims.js";
 import { wakeOf } from "../model/wakers.js";
-import { drawArea } from "./marks.js";
+import { drawArea, drawProgramMarks } from "./marks.js";
 import { drawLabel, drawSlices } from "./slices.js";
 import { drawWake } from "./wake.js";
 
@@ -76,6 +76,7 @@ export function drawTimeline(ctx, scene, palette) {
   drawGutter(ctx, plan.rows, palette, marks);
   drawHeadings(ctx, plan.headings, palette);
   ctx.restore();
+  drawProgramMarks(ctx, scale, history.marks.within(scale.startNs, Math.min(scale.endNs, nowNs)), grid, palette);
   drawMarks(ctx, scene, palette, grid);
   drawWakeOfSelected(ctx, scene, palette, plan);
   drawScrollbar(ctx, plan, size, palette);

@@ -4,6 +4,7 @@
 // One model for the life of the page; a new snapshot empties it.
 
 import { Lane, Lanes } from "./lanes.js";
+import { Marks } from "./marks.js";
 import { Metrics } from "./metrics.js";
 import { Requests } from "./requests.js";
 
@@ -19,6 +20,7 @@ export class History {
   lanes = new Lanes();
   requests = new Requests();
   metrics = new Metrics();
+  marks = new Marks();
   /** @type {Map<number, import("../wire.js").Stall>} */
   stalls = new Map();
   /** The lanes of those whom a stall held up, by its id. @type {Map<number, Set<number>>} */
@@ -55,6 +57,7 @@ export class History {
     const skipped = (isSameRun ? this.losses.skipped : 0) + (hello.skipped ?? 0);
     this.lanes = new Lanes();
     this.requests = new Requests();
+    this.marks = new Marks();
     if (!isSameRun) this.metrics = new Metrics();
     this.stalls = new Map();
     this.victims = new Map();
@@ -83,6 +86,7 @@ export class History {
     for (const [id, ns] of frame.deadlines ?? []) this.#keepDeadline(id, ns);
     for (const request of frame.requests) this.requests.add(request);
     for (const stall of frame.stalls) this.#keepStall(stall);
+    for (const incident of frame.incidents ?? []) this.marks.add(incident);
     if (this.hello) this.hello.stall_threshold_ns = frame.stall_threshold_ns ?? this.hello.stall_threshold_ns;
     if (frame.diagnosis) this.diagnosis = frame.diagnosis;
     this.loops = frame.loops;

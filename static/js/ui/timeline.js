@@ -12,7 +12,7 @@ import { rowAt } from "../view/rows.js";
 import { Scale } from "../view/scale.js";
 import { RUNNING, isRequestKind } from "../wire.js";
 import { part } from "./parts.js";
-import { Tooltip, describe, describeRequest } from "./tooltip.js";
+import { Tooltip, describe, describeMark, describeRequest } from "./tooltip.js";
 
 const MAX_MEASURED = 4000;
 /** What only goes on is drawn when it has moved by a column, or after this: a held picture hardly changes. */
@@ -246,6 +246,8 @@ export class TimelineView {
 
   #showTooltip() {
     const { pointer } = this.#viewport;
+    const mark = pointer ? this.#history.marks.near(pointer.ns, NEAR_PX * this.#scale.nsPerPx) : null;
+    if (pointer && mark && mark.ns <= this.#nowNs) return this.#tooltip.show(describeMark(mark), pointer);
     const found = pointer ? this.find(pointer.xPx, pointer.yPx) : null;
     if (!pointer || !found || found.i < 0) return this.#tooltip.show(null);
     this.#tooltip.show(describe(this.#history, found.lane, found.i, this.#nowNs), pointer);

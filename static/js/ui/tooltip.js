@@ -89,6 +89,15 @@ export function describeRequest(request) {
   };
 }
 
+/**
+ * What the program marked, in the same form.
+ * @param {import("../model/marks.js").Mark} mark
+ */
+export function describeMark({ text, label, where }) {
+  const words = label ? `Marked by ${label}` : "Marked by the program";
+  return { name: text, state: wire.GONE, words, info: where, length: "", why: "" };
+}
+
 export class Tooltip {
   #box;
   #name;

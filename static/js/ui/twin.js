@@ -8,11 +8,12 @@ import { countOf, formatDuration, formatLane } from "../format.js";
 import { sumStates } from "../model/totals.js";
 import { DUE, GONE, OUTSIDE, READY, RUNNING, STATES } from "../wire.js";
 import { make, part, resizeChildren, setText } from "./parts.js";
-import { describe } from "./tooltip.js";
+import { describe, describeMark } from "./tooltip.js";
 
 const MAX_ROWS = 60;
 /** Of more, loops and pins stay, and the newest, which stand last. */
 const TOP_ROWS = 4;
+const MAX_MARKS = 20;
 /** A screen reader's cursor must find its cell again; and nobody reads faster. */
 const REFRESH_MS = 1000;
 
@@ -48,12 +49,16 @@ export class Twin {
     this.#shownMs = at.nowMs;
     const more = Math.max(lanes.length - MAX_ROWS, 0);
     const rows = more ? [...lanes.slice(0, TOP_ROWS), ...lanes.slice(TOP_ROWS + more)] : lanes;
-    setText(
-      this.#caption,
-      `${countOf(lanes.length, "row")} in sight, ${at.isLive ? "now" : "at the moment shown"}${more ? `; ${more} of them are left out` : ""}`,
-    );
-    resizeChildren(this.#body, rows.length, makeRow);
+    const marks = history.marks.within(at.startNs, at.endNs).slice(-MAX_MARKS);
+    const told = [
+      `${countOf(lanes.length, "row")} in sight, ${at.isLive ? "now" : "at the moment shown"}`,
+      more ? `${more} of them are left out` : "",
+      marks.length ? `${countOf(marks.length, "mark")} of the program below` : "",
+    ];
+    setText(this.#caption, told.filter(Boolean).join("; "));
+    resizeChildren(this.#body, rows.length + marks.length, makeRow);
     rows.forEach((lane, k) => this.#fill(this.#body.children[k], history, lane, at));
+    marks.forEach((mark, k) => fillMark(this.#body.children[rows.length + k], mark, at.ns));
   }
 
   #fill(row, history, lane, { ns, startNs, endNs }) {
@@ -74,6 +79,13 @@ export class Twin {
     ];
     texts.forEach((text, k) => setText(row.children[k], text));
   }
+}
+
+function fillMark(row, mark, ns) {
+  const { name, words, info } = describeMark(mark);
+  const apart = formatDuration(Math.abs(ns - mark.ns));
+  const texts = [name, words, ns < mark.ns ? `in ${apart}` : `${apart} ago`, info, "", "", ""];
+  texts.forEach((text, k) => setText(row.children[k], text));
 }
 
 function makeRow() {
