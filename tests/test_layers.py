@@ -97,7 +97,7 @@ ARROWS = {
         "tape",
     },
     "flight": {"incidents", "keeper", "recording", "splits"},
-    "recording_routes": {"keeper", "recording"},
+    "recording_routes": {"drops", "keeper", "recording"},
     "meanings": set(),
     "parse": set(),
     "remedies": {"meanings", "parse"},
@@ -127,6 +127,7 @@ ARROWS = {
     "experiment": set(),
     "sides": {"stage"},
     "dashboard": {
+        "drops",
         "otlp",
         "advice",
         "batches",
@@ -156,6 +157,8 @@ ARROWS = {
     "otlp": {"metrics"},
     "comparison": {"facts", "splits"},
     "compare_routes": {"comparison", "routes", "wire"},
+    "drops": {"budgets", "recording"},
+    "drop_page": {"budgets", "dashboard", "handout_routes", "opening", "settings"},
     "scripts": set(),
     "handout": {"scripts"},
     "handout_routes": {
@@ -169,7 +172,7 @@ ARROWS = {
     "export_routes": {"metrics", "requests_csv", "trace", "wire"},
     "stall_routes": {"bundle", "excerpt", "orders", "stalls"},
     "story_routes": {"budgets", "routes", "wire"},
-    "routes": {"bundle", "orders", "seats", "sources", "triggers"},
+    "routes": {"budgets", "bundle", "orders", "seats", "sources", "triggers"},
     "experiment_routes": {"experiment", "orders", "seats"},
     "program": set(),
 }
@@ -207,6 +210,8 @@ OUTSIDE = {
     "dashboard": {"demo", "errors"},
     "orders": {"errors", "demo"},
     "budgets": {"errors", "demo"},
+    "drops": {"errors", "ring"},
+    "drop_page": {"errors"},
     "stall_routes": {"errors", "demo"},
     "story_routes": {"demo"},
     "program": {"recorder"},  # names its door, which runs in the child

@@ -28,6 +28,15 @@ MAX_IN_FLIGHT = 400
 MAX_BLOCK_S = 60.0
 #: The articles' five files four times; half of what a small /tmp has.
 MAX_BYTES = 1_000_000_000
+#: A file that is dropped on the page: five million spans. It is read by a process that
+#: may take so much memory and time, and becomes a page of at most so many bytes.
+DROP_BYTES = 64 << 20
+DROP_MEMORY_BYTES = 4 << 30
+DROP_CPU_S = 120
+DROP_PAGE_BYTES = 256 << 20
+#: Pages of such files that are kept on the disk, and their bytes together.
+DROP_KEEP = 8
+DROP_KEEP_BYTES = 512 << 20
 #: How long one of a unit holds the loop, on a slow machine. Others hold nothing.
 _SECONDS_PER = {
     "s": 1.0,

@@ -20,6 +20,7 @@ from dashboard.errors import DemoUnavailable
 from dashboard.server import wire
 from dashboard.server.advice import Advice
 from dashboard.server.batches import Batches
+from dashboard.server.drops import Drops
 from dashboard.server.excerpt import lines_of
 from dashboard.server.experiment import Experiment
 from dashboard.server.flight import FlightRecorder
@@ -104,6 +105,7 @@ class Dashboard:
             show_ended=not settings.demo,
             allow_dumps=settings.dumps,
         )
+        self.drops = Drops()
         self.seats = Seats()
         self.stream = Stream(
             self.session,
@@ -189,6 +191,7 @@ class Dashboard:
                 ending = [each.stop() for each in (self.stage, self.sides) if each]
                 await asyncio.gather(*ending)
                 self.follower.close()
+                self.drops.close()
                 self.advice.close()
                 if self._flight is not None:
                     self._flight.close()

@@ -47,7 +47,12 @@ router = APIRouter()
 @router.get("/api/export/page.html")
 async def page(request: Request) -> Response:
     """Export the page with all that is kept as one file, which opens offline."""
-    dashboard: Dashboard = request.app.state.dashboard
+    text = await write_page(request.app.state.dashboard)
+    return download(text, "text/html; charset=utf-8", "page.html")
+
+
+async def write_page(dashboard: Dashboard) -> str:
+    """Return the page with all that is kept."""
     hello = _as_recording(dashboard.stream.describe_whole())
     answers = await _answer_all(dashboard, hello["snapshot"])
     html = templates.get_template("index.html").render(
@@ -58,8 +63,7 @@ async def page(request: Request) -> Response:
         data = wire.encode({"hello": hello, "answers": answers})
         return write_handout(html, find_assets("static"), data)
 
-    text = await anyio.to_thread.run_sync(write)
-    return download(text, "text/html; charset=utf-8", "page.html")
+    return await anyio.to_thread.run_sync(write)
 
 
 def _as_recording(hello: dict[str, Any]) -> dict[str, Any]:

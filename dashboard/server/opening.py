@@ -221,6 +221,12 @@ def _follow(reader: RingReader, *, is_ours: bool) -> Opened:
     to_ns = max(model.end_ns, cells[Cell.BEAT], identity.began_ns)
     loop.missed = reader.missed + cells[Cell.DROPPED]
     session.tick(loop, to_ns, cells, alive=True)
+    first_ns = first_ns or identity.began_ns
+    if not 0 < first_ns <= to_ns <= first_ns + MAX_LENGTH_NS:
+        raise RecordingDamaged(
+            f"{reader.path.name} cannot be opened: "
+            "it tells of moments outside of its own time"
+        )
     is_gone = not is_alive(identity) and not loop.ended
     if is_gone:
         session.stalls.cut_off(model, to_ns)
@@ -235,7 +241,7 @@ def _follow(reader: RingReader, *, is_ours: bool) -> Opened:
             "this user's programs keep their rings, and may name others' files"
         )
     unix_ns = identity.began_unix_ns
-    past = Past(reader.path.name, unix_ns, first_ns or identity.began_ns, to_ns)
+    past = Past(reader.path.name, unix_ns, first_ns, to_ns)
     player.finish(past)
     sources: dict[tuple[str, int], Source] | None = None if is_ours else {}
     return Opened(session, past, player.rows, player.records, sources)

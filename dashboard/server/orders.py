@@ -1,6 +1,6 @@
 """Read what somebody orders: the JSON object in the body of a POST.
 
-No other body is read; each POST has its order here, under one bound.
+No other body is read but a dropped file (`drops.py`); each POST has its order here, under one bound.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What the dashboard answers about recordings: what is kept, as a file to download."""
+"""What the dashboard answers about recordings: what is kept, as a file to download, and
+a file that is dropped on the page, as a page.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +8,20 @@ import time
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from starlette.concurrency import iterate_in_threadpool
 from starlette.exceptions import HTTPException
 
+from dashboard.server.drops import DropTooLarge
 from dashboard.server.keeper import head_of, write_whole
 from dashboard.server.recording import SUFFIX
 
 if TYPE_CHECKING:
     from dashboard.server.dashboard import Dashboard
+
+#: The page brings its own policy, which lets it draw what it holds. Here it is nobody's
+#: page, without an origin: it has no use for our cookie, and cannot ask us for anything.
+ALONE = "sandbox allow-scripts allow-downloads; frame-ancestors 'none'"
 
 Ns = Annotated[int | None, Query(ge=-(2**62), le=2**62)]
 
@@ -60,3 +67,25 @@ def file_name(
     """Name a recording so that two of them do not meet in one folder of downloads."""
     part = f"-last-{last_s:g}s" if last_s is not None else "-part" if is_part else ""
     return f"loops-{time.strftime('%Y-%m-%d-%H%M%S', now)}{part}{SUFFIX}"
+
+
+@router.post("/api/recordings", status_code=201)
+async def drop(request: Request, name: str = "recording") -> dict[str, str]:
+    """Take a recording or a ring as the body, and tell the address of its page."""
+    dashboard: Dashboard = request.app.state.dashboard
+    try:
+        key = await dashboard.drops.take(request.stream(), name)
+    except DropTooLarge as error:
+        raise HTTPException(413, str(error)) from None
+    return {"url": f"/recordings/{key}"}
+
+
+@router.get("/recordings/{key}", response_class=FileResponse)
+async def dropped(request: Request, key: str) -> FileResponse:
+    """Show a file that was dropped: the same page, which holds all that it shows."""
+    dashboard: Dashboard = request.app.state.dashboard
+    page = dashboard.drops.find(key)
+    if page is None:
+        raise HTTPException(404, "This recording is not kept any more; drop it again.")
+    headers = {"Content-Security-Policy": ALONE, "Cache-Control": "no-store"}
+    return FileResponse(page, media_type="text/html", headers=headers)

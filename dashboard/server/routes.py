@@ -26,6 +26,7 @@ from dashboard.errors import (
     UnknownScenario,
 )
 from dashboard.server import sources, triggers
+from dashboard.server.budgets import DROP_BYTES
 from dashboard.server.bundle import describe_function
 from dashboard.server.orders import read_order
 from dashboard.server.seats import SeatedStream
@@ -89,6 +90,7 @@ async def page(request: Request) -> Any:
             "demo_url": _dashboard(request).demo_url(),
             "modules": MODULES,
             "recording": _dashboard(request).session.past,
+            "drop_mb": DROP_BYTES >> 20,
         },
     )
 

@@ -15,6 +15,7 @@ import { AreaCard } from "./ui/area.js";
 import { Bar } from "./ui/bar.js";
 import { MetricsView } from "./ui/metrics.js";
 import { Minimap } from "./ui/minimap.js";
+import { DropView } from "./ui/drop.js";
 import { ExperimentView } from "./ui/experiment.js";
 import { PageState, missingIn, unsupportedWords } from "./ui/page-state.js";
 import { Panels } from "./ui/panels.js";
@@ -284,6 +285,7 @@ if (asked.has("experiment")) experiment.toggle(true);
 // Where there is no demo app there is nobody to tell a story with.
 const hasDemo = !part(root, "families").hidden;
 if (!kept) {
+  new DropView(root, () => save.show(), signal);
   triggers.load().then(
     (told) => {
       if (hasDemo) stories.begin(told, coming ?? null);

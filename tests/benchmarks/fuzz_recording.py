@@ -23,7 +23,7 @@ import traceback
 import zlib
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 from dashboard.errors import RecordingError
 from dashboard.recorder.attach import record
@@ -34,12 +34,16 @@ from dashboard.server.opening import Opened, open_recording
 from dashboard.server.read import Follower
 from dashboard.server.session import Session
 
+if TYPE_CHECKING:
+    from types import ModuleType
+
 TOLD_TESTS = Path(__file__).parent.parent / "server" / "test_recording_fuzz.py"
 #: Made up tapes of each kind between two rounds of damage, and files in a round.
 MADE_UP = 40
 ROUND = 400
 #: More of a processor's time than any small file may take.
 LONG_S = 30.0
+MOST_NS = 100 * 86_400 * 1_000_000_000
 EXTREMES = (0, 1, -1, 2**31, 2**32 - 1, 2**62, 2**63 - 1, -(2**63))
 
 
@@ -128,6 +132,7 @@ def damage_inside(chance: random.Random, data: bytes) -> bytes:
 def show(opened: Opened) -> None:
     """Tell all of it, as a page would be told."""
     session, to_ns = opened.session, opened.past.to_ns
+    assert to_ns - opened.past.from_ns < MOST_NS, "it would draw centuries"
     wire.encode(wire.describe_state(session, to_ns))
     wire.encode(wire.describe_snapshot(session, to_ns, 1, []))
     for stall in session.stalls.kept:
