@@ -282,7 +282,6 @@ listenToPointer(
 fillHelp(root);
 setPresent(asked.has("present"));
 if (asked.has("experiment")) experiment.toggle(true);
-// Where there is no demo app there is nobody to tell a story with.
 const hasDemo = !part(root, "families").hidden;
 if (!kept) {
   new DropView(root, () => save.show(), signal);
