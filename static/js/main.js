@@ -253,8 +253,7 @@ const buttons = {
 for (const [name, act] of Object.entries(buttons)) {
   part(root, name).addEventListener("click", act, { signal });
 }
-// A button pressed with the pointer gives the keys back: Space then holds the picture instead of
-// pressing it again.
+// A button pressed with the pointer gives the keys back: Space then holds, and does not press again.
 root.addEventListener(
   "click",
   (event) => {
