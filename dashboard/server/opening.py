@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from dashboard.server.stall import Line
     from dashboard.server.tape import Source
 
-#: As much as the page holds (ARCHITECTURE.md, "Bounds").
+#: As much as the page holds of a recording (ARCHITECTURE.md, "Bounds").
 KEEP_NS = 3600 * 1_000_000_000
 KEEP_ROWS = 2_000_000
 MAX_FILE_BYTES = 1 << 30

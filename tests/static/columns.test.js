@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { BLOCK, Spans } from "../../static/js/model/columns.js";
+import { Spans } from "../../static/js/model/columns.js";
+import { BLOCK, Pool } from "../../static/js/model/pool.js";
 import { IDLE, READY, RUNNING, STATES, WAITING } from "../../static/js/wire.js";
 import { seeded, spansOf } from "./support.js";
 
@@ -25,19 +26,29 @@ test("a row that comes before the open span is refused, with both times", () => 
   assert.throws(() => spans.push(9, READY, 0, 0), /at 9 ns comes after one at 10 ns/);
 });
 
-test("a full ring forgets the oldest spans and keeps the order of the others", () => {
-  const spans = new Spans(BLOCK);
-  for (let t = 0; t < 3 * BLOCK + 7; t += 1) spans.push(t, t % 2 ? RUNNING : IDLE, t, 0);
+test("lanes share a pool and keep their spans apart, in order, however it is used before", () => {
+  const pool = new Pool(4);
+  const [one, two] = [new Spans(pool), new Spans(pool)];
+  for (let t = 0; t < 3 * BLOCK; t += 1) one.push(t, RUNNING, t, 0);
+  one.dropBefore(2 * BLOCK + 5);
+  for (let t = 0; t < 5 * BLOCK; t += 1) two.push(t, IDLE, t, 0);
 
-  assert.equal(spans.count, BLOCK);
-  for (let i = 0; i < spans.count; i += 1) {
-    assert.equal(spans.startNs(i), 2 * BLOCK + 7 + i);
-    assert.equal(spans.info(i), spans.startNs(i));
-  }
+  assert.equal(one.count, BLOCK - 5);
+  assert.equal(two.count, 5 * BLOCK);
+  for (let i = 0; i < one.count; i += 1) assert.deepEqual([one.startNs(i), one.state(i)], [2 * BLOCK + 5 + i, RUNNING]);
+  for (let i = 0; i < two.count; i += 1) assert.deepEqual([two.startNs(i), two.state(i)], [i, IDLE]);
 });
 
-test("a limit that a ring cannot have is refused", () => {
-  assert.throws(() => new Spans(100), /power of two of at least 64, got 100/);
+test("a pool asks for room before it grows, and what is given back is lent again", () => {
+  const asked = [];
+  const pool = new Pool(2, () => asked.push(old.clear()));
+  const [old, young] = [new Spans(pool), new Spans(pool)];
+  for (let t = 0; t < 2 * BLOCK; t += 1) old.push(t, RUNNING, 0, 0);
+  for (let t = 0; t < 2 * BLOCK; t += 1) young.push(t, IDLE, 0, 0);
+  assert.deepEqual([asked.length, pool.blocks, old.count], [1, 2, 0]);
+
+  young.push(2 * BLOCK, RUNNING, 0, 0);
+  assert.deepEqual([asked.length, pool.blocks, young.count], [2, 4, 2 * BLOCK + 1], "nobody gave anything");
 });
 
 test("bisection finds the same span as a walk, before, in and after all of them", () => {
@@ -61,14 +72,15 @@ test("what ended before the kept time is dropped, the span that holds it stays",
   assert.equal(spans.startNs(0), 20);
 });
 
-test("a block's sums equal a walk over its spans, after growth, wrapping and dropping", () => {
+test("a block's sums equal a walk over its spans, after dropping and thinning", () => {
   const random = seeded(11);
-  const spans = new Spans(4 * BLOCK);
+  const spans = new Spans(new Pool(2));
   let t = 0;
   let checked = 0;
-  for (let n = 0; n < 20 * BLOCK; n += 1) {
-    spans.push((t += 1 + Math.floor(random() * 50)), 1 + Math.floor(random() * 5), 0, 0);
-    if (n % 300 === 299) spans.dropBefore(t - 900);
+  for (let n = 0; n < 40 * BLOCK; n += 1) {
+    spans.push((t += 1 + Math.floor(random() * 50) * 1000), 1 + Math.floor(random() * 5), 0, 0);
+    if (n % 300 === 299) spans.dropBefore(t - 9e6);
+    if (n % 500 === 499) spans.thin((startNs) => startNs < t - 4e6, 48_000);
     if (n % 97) continue;
     for (let i = 0; i < spans.count; i += 1) {
       if (!spans.isWholeBlock(i)) continue;
@@ -77,7 +89,8 @@ test("a block's sums equal a walk over its spans, after growth, wrapping and dro
       let longest = 0;
       for (let k = i; k < i + BLOCK; k += 1) {
         const length = spans.endNs(k, t) - spans.startNs(k);
-        sums[spans.state(k)] += length;
+        sums[spans.state(k)] += length - spans.ranNs(k);
+        sums[RUNNING] += spans.ranNs(k);
         if (spans.state(k) === RUNNING) longest = Math.max(longest, length);
       }
       sums.forEach((sum, state) => assert.equal(spans.blockSumNs(i, state), sum));

@@ -5,6 +5,7 @@ import { formatPlace } from "../../static/js/format.js";
 import { History } from "../../static/js/model/history.js";
 import { foldStack, packagesOf, StallView } from "../../static/js/ui/stall.js";
 import { lampOf, sentencesOf } from "../../static/js/ui/status.js";
+import { frameOf, helloOf } from "./support.js";
 
 const line = (file, user) => ({ file, line: 1, function: "f", user });
 
@@ -63,4 +64,15 @@ test("where no signal can be used the page says what that means, once for each r
   assert.deepEqual(sentencesOf(history, { broken: 0 }, ""), [
     { text: "A C call that holds the interpreter is named only once it returns: no real-time signals.", tone: "quiet" },
   ]);
+});
+
+test("who looks back further than all is kept is told that rows and slices made room", () => {
+  const history = new History();
+  history.begin(helloOf({ snapshot: frameOf({ t_ns: 600e9 }) }));
+  Object.assign(history.lanes, { faded: 1200, merged: 1 });
+  const words = (leftNs) => sentencesOf(history, { broken: 0 }, "", leftNs).map(({ text }) => text);
+
+  assert.deepEqual(words(500e9), ["Of what is older than a minute the longest is kept: 1,200 rows and 1 slice made room."]);
+  assert.deepEqual(words(545e9), []);
+  assert.deepEqual(words(Infinity), []);
 });

@@ -10,7 +10,7 @@
 //   3. and if anything ran in it, a green tick rises as high as the share of the column that ran, but
 //      never lower than can be seen; on the loop's lane lower for its housekeeping than for a request.
 
-import { BLOCK } from "../model/columns.js";
+import { BLOCK } from "../model/pool.js";
 import { BLOCKED, GONE, RUNNING, STATES } from "../wire.js";
 
 
@@ -60,7 +60,14 @@ export function resolve(spans, scale, nowNs, stallNs, pen, look = PLAIN_LOOK) {
       const leftPx = Math.max(scale.toPx(startNs), freePx, scale.leftPx);
       const rightPx = Math.min(scale.toPx(endNs), scale.rightPx);
       const shown = state === RUNNING && lengthNs >= stallNs ? BLOCKED : state;
-      if (state !== GONE && rightPx > leftPx) pen.slice(shown, leftPx, rightPx, i);
+      if (state === GONE || rightPx <= leftPx) {
+        // Nothing to see.
+      } else if (spans.merged(i)) {
+        // It was crowded once, and looks as it did then: like a column, however wide it is by now.
+        pen.column(state, Math.round(leftPx), Math.round(rightPx), tickOf(spans.ranNs(i), lengthNs, look.ticks.own));
+      } else {
+        pen.slice(shown, leftPx, rightPx, i);
+      }
       i += 1;
       continue;
     }
@@ -75,7 +82,7 @@ export function resolve(spans, scale, nowNs, stallNs, pen, look = PLAIN_LOOK) {
       column.lastNs = spans.startNs(i + BLOCK);
       i += BLOCK;
     } else {
-      column.add(state, lengthNs, spans.who(i));
+      column.add(state, lengthNs, spans.who(i), spans.ranNs(i));
       column.lastNs = endNs;
       i += 1;
     }
@@ -117,8 +124,9 @@ class Column {
     this.endNs = endNs;
   }
 
-  add(state, lengthNs, who) {
-    sumsNs[state] += lengthNs;
+  add(state, lengthNs, who, ranNs) {
+    sumsNs[state] += lengthNs - ranNs;
+    sumsNs[RUNNING] += ranNs;
     if (who && state === RUNNING) this.#isServed = true;
     if (this.#first === GONE) this.#first = state;
     if (state === RUNNING && lengthNs >= this.#stallNs) this.#isBlocked = true;
@@ -172,11 +180,15 @@ class Column {
 
   #tick(ground, rightPx) {
     const ranNs = sumsNs[RUNNING];
-    if (ranNs === 0 || ground === RUNNING) return 0;
+    if (ground === RUNNING) return 0;
     // At the edge of a life the column is not full: then the share is of what there is.
     let wholeNs = (rightPx - this.#leftPx) * this.#scale.nsPerPx;
     if (this.#before === GONE) wholeNs = sumsNs.reduce((sum, ns) => sum + ns, 0);
     const least = this.#isServed ? this.#least.served : this.#least.own;
-    return Math.min(Math.max(ranNs / wholeNs, least), 1);
+    return tickOf(ranNs, wholeNs, least);
   }
+}
+
+function tickOf(ranNs, wholeNs, least) {
+  return ranNs === 0 ? 0 : Math.min(Math.max(ranNs / wholeNs, least), 1);
 }

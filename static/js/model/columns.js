@@ -1,46 +1,36 @@
 // @ts-check
 
-// The spans of one lane as typed columns: growing at first, then a ring that forgets the oldest.
-// A span ends where the next begins, so only starts are kept; the last one is open.
-// Every BLOCK spans are also summed up, so that a crowded pixel costs one look, not thousands.
+// The spans of one lane, in blocks of a pool's columns. A span ends where the next begins, so only starts
+// are kept; the last one is open. What is old can be thinned: neighbours then are one span, which knows
+// how much of it ran.
 
 import { GONE, RUNNING, STATES } from "../wire.js";
+import { BLOCK, Pool } from "./pool.js";
+import { GROUP, Group, MERGED } from "./thinning.js";
 
-/** Spans per summary. A pixel then costs at most two ragged ends of this many spans. */
-export const BLOCK = 64;
+const SHIFT = Math.log2(BLOCK);
+/** Of a merged span the running time stands in place of `who`, in these units: it fits for an hour. */
+const RAN_UNIT_NS = 1000;
 
-/** Most lanes are requests with a handful of spans. */
-const FIRST_CAPACITY = 16;
+/** One for all lanes: only one is thinned at a time. */
+const group = new Group();
 
 export class Spans {
-  #starts = new Float64Array(FIRST_CAPACITY);
-  #states = new Uint8Array(FIRST_CAPACITY);
-  #infos = new Uint32Array(FIRST_CAPACITY);
-  #whos = new Uint32Array(FIRST_CAPACITY);
-  /** Time per state and block, and the longest run in the block. */
-  #sums = new Float64Array(STATES.length);
-  #longestRuns = new Float64Array(1);
+  #pool;
+  /** @type {number[]} oldest first */
+  #blocks = [];
+  /** Spans of the first block that are forgotten. */
   #head = 0;
-  #limit;
-
   count = 0;
 
-  /** @param {number} limit spans kept at most; a power of two */
-  constructor(limit = 1 << 17) {
-    if (limit < BLOCK || limit & (limit - 1)) {
-      throw new Error(`limit must be a power of two of at least ${BLOCK}, got ${limit}`);
-    }
-    this.#limit = limit;
-  }
-
-  /** Bytes held, for the stated bound on memory. */
-  get bytes() {
-    return this.#starts.length * 17 + this.#sums.byteLength + this.#longestRuns.byteLength;
+  /** @param {Pool} [pool] */
+  constructor(pool = new Pool(1)) {
+    this.#pool = pool;
   }
 
   /** @param {number} i */
   startNs(i) {
-    return this.#starts[this.#at(i)];
+    return this.#pool.starts[this.#at(i)];
   }
 
   /**
@@ -48,23 +38,37 @@ export class Spans {
    * @param {number} nowNs where an open span ends
    */
   endNs(i, nowNs) {
-    if (i + 1 < this.count) return this.#starts[this.#at(i + 1)];
-    return Math.max(nowNs, this.#starts[this.#at(i)]);
+    if (i + 1 < this.count) return this.#pool.starts[this.#at(i + 1)];
+    return Math.max(nowNs, this.#pool.starts[this.#at(i)]);
   }
 
-  /** @param {number} i */
+  /** Of a merged span: what took most of its time, runs aside. @param {number} i */
   state(i) {
-    return this.#states[this.#at(i)];
+    return this.#pool.states[this.#at(i)] & ~MERGED;
   }
 
   /** @param {number} i */
   info(i) {
-    return this.#infos[this.#at(i)];
+    const at = this.#at(i);
+    return this.#pool.states[at] & MERGED ? 0 : this.#pool.infos[at];
   }
 
   /** @param {number} i */
   who(i) {
-    return this.#whos[this.#at(i)];
+    const at = this.#at(i);
+    return this.#pool.states[at] & MERGED ? 0 : this.#pool.whos[at];
+  }
+
+  /** Slices that were merged into this span; 0: it is itself. @param {number} i */
+  merged(i) {
+    const at = this.#at(i);
+    return this.#pool.states[at] & MERGED ? this.#pool.infos[at] : 0;
+  }
+
+  /** How much of a merged span ran; of any other its state tells. @param {number} i */
+  ranNs(i) {
+    const at = this.#at(i);
+    return this.#pool.states[at] & MERGED ? this.#pool.whos[at] * RAN_UNIT_NS : 0;
   }
 
   /** The state that holds until further notice; GONE when there is none. */
@@ -78,32 +82,67 @@ export class Spans {
     if (startNs < lastStart) {
       throw new Error(`a row at ${startNs} ns comes after one at ${lastStart} ns`);
     }
-    if (startNs > lastStart) {
-      this.#makeRoom();
-      if (this.count) this.#sumUp(this.#at(this.count - 1), startNs - lastStart);
-      this.count += 1;
+    if (startNs === lastStart) return this.#write(this.#at(this.count - 1), startNs, state, info, who);
+    if (this.#isFull) {
+      // To take one may thin this very lane: only then look at its blocks.
+      const block = this.#pool.take();
+      this.#blocks.push(block);
     }
-    const at = this.#at(this.count - 1);
-    this.#starts[at] = startNs;
-    this.#states[at] = state;
-    this.#infos[at] = info;
-    this.#whos[at] = who;
+    if (this.count) this.#sumUp(this.#at(this.count - 1), startNs);
+    this.#append(startNs, state, info, who);
   }
 
   /** Forget spans that ended before this time. The open span always stays. */
   dropBefore(ns) {
-    const keep = Math.max(this.firstEndingAfter(ns), 0);
-    this.#head = this.#at(keep);
+    const keep = this.firstEndingAfter(ns);
+    this.#head += keep;
     this.count -= keep;
+    this.#pool.give(this.#blocks.splice(0, this.#head >> SHIFT));
+    this.#head &= BLOCK - 1;
+  }
+
+  /** Forget all of it: the lane is gone. */
+  clear() {
+    this.#pool.give(this.#blocks);
+    this.#blocks = [];
+    this.#head = 0;
+    this.count = 0;
+  }
+
+  /**
+   * Merge where spans lie close: of two blocks one is left, and the other is given back.
+   * @param {import("./thinning.js").IsDense} isDense are two blocks of so long to be thinned?
+   * @param {number} stallNs runs of this length stay as they are
+   * @param {number} [most] blocks to give back
+   * @returns {number} spans that are no more
+   */
+  thin(isDense, stallNs, most = Infinity) {
+    const before = this.count;
+    let given = 0;
+    // Whole blocks only, and never the open span.
+    for (let j = this.#head ? 1 : 0; given < most && (j + 2) * BLOCK - this.#head < this.count; ) {
+      const i = j * BLOCK - this.#head;
+      const endNs = this.startNs(i + GROUP);
+      if (isDense(this.startNs(i), endNs) && this.#thinPair(j, endNs, stallNs)) {
+        this.#pool.give(this.#blocks.splice(j + 1, 1));
+        this.count -= BLOCK;
+        given += 1;
+        j += 1;
+      } else {
+        j += 2;
+      }
+    }
+    return before - this.count;
   }
 
   /** Index of the first span that ends after this time: where drawing starts. */
   firstEndingAfter(ns) {
     let low = 0;
     let high = this.count - 1;
+    const { starts } = this.#pool;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#starts[this.#at(middle + 1)] > ns) high = middle;
+      if (starts[this.#at(middle + 1)] > ns) high = middle;
       else low = middle + 1;
     }
     return low;
@@ -114,71 +153,74 @@ export class Spans {
     return this.count && ns >= this.startNs(0) ? this.firstEndingAfter(ns) : -1;
   }
 
-  /** May summary(i) stand for the spans i … i + BLOCK - 1? */
+  /** May a block's sums stand for the spans i … i + BLOCK - 1? */
   isWholeBlock(i) {
-    return this.#at(i) % BLOCK === 0 && i + BLOCK < this.count;
+    return ((this.#head + i) & (BLOCK - 1)) === 0 && i + BLOCK < this.count;
   }
 
   /** Time in one state over the block that begins at i. */
   blockSumNs(i, state) {
-    return this.#sums[(this.#at(i) / BLOCK) * STATES.length + state];
+    return this.#pool.sums[this.#blocks[(this.#head + i) >> SHIFT] * STATES.length + state];
   }
 
   /** The longest run in the block that begins at i. */
   blockLongestRunNs(i) {
-    return this.#longestRuns[this.#at(i) / BLOCK];
+    return this.#pool.longestRuns[this.#blocks[(this.#head + i) >> SHIFT]];
+  }
+
+  get #isFull() {
+    return this.#head + this.count === this.#blocks.length * BLOCK;
   }
 
   #at(i) {
-    return (this.#head + i) & (this.#starts.length - 1);
+    const k = this.#head + i;
+    return (this.#blocks[k >> SHIFT] << SHIFT) | (k & (BLOCK - 1));
   }
 
-  #sumUp(at, lengthNs) {
-    const block = (at / BLOCK) | 0;
-    if (at % BLOCK === 0) {
-      this.#sums.fill(0, block * STATES.length, (block + 1) * STATES.length);
-      this.#longestRuns[block] = 0;
+  /** @returns {boolean} do the spans of blocks j and j + 1 fit into the first of them now? */
+  #thinPair(j, endNs, stallNs) {
+    const { starts, states, infos, whos } = this.#pool;
+    const i = j * BLOCK - this.#head;
+    for (let k = 0; k < GROUP; k += 1) {
+      const at = this.#at(i + k);
+      group.set(k, starts[at], states[at], infos[at], whos[at]);
     }
-    const state = this.#states[at];
-    this.#sums[block * STATES.length + state] += lengthNs;
-    if (state === RUNNING && lengthNs > this.#longestRuns[block]) {
-      this.#longestRuns[block] = lengthNs;
+    if (!group.thin(endNs, stallNs, RAN_UNIT_NS)) return false;
+    for (let k = 0; k < BLOCK; k += 1) {
+      const at = this.#at(i + k);
+      this.#write(at, group.starts[k], group.states[k], group.infos[k], group.whos[k]);
+      this.#sumUp(at, k + 1 < BLOCK ? group.starts[k + 1] : endNs);
     }
+    return true;
   }
 
-  #makeRoom() {
-    const capacity = this.#starts.length;
-    if (this.count < capacity) return;
-    if (capacity >= this.#limit) {
-      this.#head = this.#at(1);
-      this.count -= 1;
-      return;
-    }
-    this.#grow(capacity * 2);
+  #append(startNs, state, info, who) {
+    this.#write(this.#at(this.count), startNs, state, info, who);
+    this.count += 1;
   }
 
-  /** Copying in order puts the head at 0; the sums are made again, for the blocks have moved. */
-  #grow(capacity) {
-    const { count } = this;
-    const starts = new Float64Array(capacity);
-    const states = new Uint8Array(capacity);
-    const infos = new Uint32Array(capacity);
-    const whos = new Uint32Array(capacity);
-    for (let i = 0; i < count; i += 1) {
-      const at = this.#at(i);
-      starts[i] = this.#starts[at];
-      states[i] = this.#states[at];
-      infos[i] = this.#infos[at];
-      whos[i] = this.#whos[at];
+  #write(at, startNs, state, info, who) {
+    const { starts, states, infos, whos } = this.#pool;
+    starts[at] = startNs;
+    states[at] = state;
+    infos[at] = info;
+    whos[at] = who;
+  }
+
+  /** The span there ends at this time. */
+  #sumUp(at, endNs) {
+    const { starts, states, whos, sums, longestRuns } = this.#pool;
+    const block = at >> SHIFT;
+    if ((at & (BLOCK - 1)) === 0) {
+      sums.fill(0, block * STATES.length, (block + 1) * STATES.length);
+      longestRuns[block] = 0;
     }
-    this.#starts = starts;
-    this.#states = states;
-    this.#infos = infos;
-    this.#whos = whos;
-    this.#head = 0;
-    const blocks = Math.ceil(capacity / BLOCK);
-    this.#sums = new Float64Array(blocks * STATES.length);
-    this.#longestRuns = new Float64Array(blocks);
-    for (let i = 0; i + 1 < count; i += 1) this.#sumUp(i, starts[i + 1] - starts[i]);
+    const lengthNs = endNs - starts[at];
+    const isMerged = states[at] & MERGED;
+    const ranNs = isMerged ? whos[at] * RAN_UNIT_NS : 0;
+    const state = states[at] & ~MERGED;
+    sums[block * STATES.length + state] += lengthNs - ranNs;
+    sums[block * STATES.length + RUNNING] += ranNs;
+    if (state === RUNNING && lengthNs > longestRuns[block]) longestRuns[block] = lengthNs;
   }
 }

@@ -55,7 +55,7 @@ export class History {
     this.hello = hello;
     if (hello.resumed) return;
     const skipped = (isSameRun ? this.losses.skipped : 0) + (hello.skipped ?? 0);
-    this.lanes = new Lanes();
+    this.lanes = new Lanes(Boolean(hello.recording));
     this.requests = new Requests();
     this.marks = new Marks();
     if (!isSameRun) this.metrics = new Metrics();
@@ -79,8 +79,10 @@ export class History {
   /** All but the metrics: a snapshot's requests did not all end just now. */
   #keep(frame) {
     for (const text of frame.strings) this.strings.push(text);
+    const nowNs = Math.max(this.tNs, frame.t_ns);
+    this.lanes.know({ nowNs, promisedNs: nowNs - (this.hello?.keep_ns ?? 0), stallNs: this.stallNs });
     for (const [id, kind, loop, label, request, t] of frame.lanes) {
-      this.lanes.add(new Lane(id, kind, loop, this.text(label), request, t));
+      this.lanes.add(new Lane(id, kind, loop, this.text(label), request, t, this.lanes.pool));
     }
     if (frame.rows) this.#applyRows(frame.rows);
     for (const [id, ns] of frame.deadlines ?? []) this.#keepDeadline(id, ns);
@@ -95,7 +97,7 @@ export class History {
     const { missed, thinned, undrawn } = frame;
     Object.assign(this.losses, { missed, thinned, undrawn });
     this.losses.skipped += frame.skipped ?? 0;
-    this.tNs = Math.max(this.tNs, frame.t_ns);
+    this.tNs = nowNs;
     this.#forget();
   }
 
@@ -142,8 +144,8 @@ export class History {
   }
 
   #forget() {
-    if (!this.hello || this.tNs - this.#prunedNs < PRUNE_EVERY_NS) return;
+    if (this.tNs - this.#prunedNs < PRUNE_EVERY_NS) return;
     this.#prunedNs = this.tNs;
-    this.lanes.prune(this.tNs - KEEP_NS, this.tNs, this.tNs - this.hello.keep_ns);
+    this.lanes.prune(this.tNs - KEEP_NS);
   }
 }

@@ -1,15 +1,24 @@
 // @ts-check
 
 // Which lanes exist, in the order in which they began, and the rule by which a row changes one.
-// Bounded: lanes that ended before the kept time are forgotten, and beyond MAX_LANES the oldest ended.
+// Bounded: what ended before the kept time is forgotten; of what is too much the old is thinned.
 
 import { Spans } from "./columns.js";
-import { GONE, LOOP_LANE, RUNNING, TASK_LANE } from "../wire.js";
+import { BLOCK, Pool } from "./pool.js";
+import { chooseDoomed, measures } from "./thinning.js";
+import { GONE, LOOP_LANE, RUNNING, TASK_LANE, isRequestKind } from "../wire.js";
 
 /** About 5,000 requests in sight at once; more cannot be told apart on any screen. */
 export const MAX_LANES = 6000;
-/** Some 60 MB with the room to grow: the bound of an hour's memory, however busy the hour. */
-export const MAX_SPANS = 2_000_000;
+/** Half a million spans in 11 MB, taken once: a busy minute in full, and the hour before it thinned. */
+const BLOCKS = 1 << 14;
+const FEW_BLOCKS = 1 << 10;
+/** So much is made free at once: seldom, and yet in a few milliseconds. */
+const FREE_LANES = 1 / 16;
+const FREE_BLOCKS = 1 / 64;
+/** How much of its age two neighbours, or a group of spans, may lie apart and still be thinned. */
+const COARSEST_LANES = 1 / 256;
+const COARSEST_SPANS = 1 / 8;
 
 export class Lane {
   endNs = Infinity;
@@ -17,7 +26,6 @@ export class Lane {
   deadlineNs = 0;
   /** The longest run that is over: a lane that once stalled the loop is shown tall. */
   longestRunNs = 0;
-  spans = new Spans();
 
   /**
    * @param {number} id
@@ -26,14 +34,16 @@ export class Lane {
    * @param {string} label
    * @param {number} request
    * @param {number} startNs
+   * @param {Pool} [pool] where its spans are
    */
-  constructor(id, kind, loop, label, request, startNs) {
+  constructor(id, kind, loop, label, request, startNs, pool) {
     this.id = id;
     this.kind = kind;
     this.loop = loop;
     this.label = label;
     this.request = request;
     this.startNs = startNs;
+    this.spans = new Spans(pool);
   }
 
   /** Lane enters a state; GONE ends it, and a later row takes it up again. */
@@ -72,6 +82,18 @@ export class Lanes {
   all = [];
   /** Lanes forgotten to stay within the bounds, though they ended not long ago. */
   dropped = 0;
+  /** Lanes that made room because they ended long ago and were shorter than their neighbours. */
+  faded = 0;
+  /** Spans that are no more because neighbours were merged. */
+  merged = 0;
+  pool;
+  /** What ended after `promisedNs` should still be here; a run of `stallNs` is never merged. */
+  #known = { nowNs: 0, promisedNs: 0, stallNs: Infinity };
+
+  /** @param {boolean} [isWhole] a recording does not grow while one looks: its spans have all the room they need */
+  constructor(isWhole = false) {
+    this.pool = isWhole ? new Pool(FEW_BLOCKS) : new Pool(BLOCKS, () => this.#thinSpans());
+  }
 
   /** @param {number} id */
   get(id) {
@@ -99,38 +121,62 @@ export class Lanes {
   }
 
   /**
-   * Forget what ended before this time; and beyond the bounds the oldest ended lanes, and spans.
-   * @param {number} ns
-   * @param {number} nowNs
-   * @param {number} promisedNs what ended after this should still be here: if not, it is counted
+   * Before rows are entered: what thinning goes by.
+   * @param {{nowNs: number, promisedNs: number, stallNs: number}} known
    */
-  prune(ns, nowNs, promisedNs) {
-    let spans = this.#prune(ns, promisedNs);
-    // Each time the older half of what is left: rarely more than once.
-    for (let keepNs = (nowNs - ns) / 2; spans > MAX_SPANS && keepNs > 1e9; keepNs /= 2) {
-      spans = this.#prune(nowNs - keepNs, promisedNs);
-    }
+  know(known) {
+    this.#known = known;
   }
 
-  /** @returns {number} spans that are left */
-  #prune(ns, promisedNs) {
-    let surplus = this.all.length - MAX_LANES;
-    let spans = 0;
+  /** Forget what ended before this time, and thin the lanes that ended when there are too many. @param {number} ns */
+  prune(ns) {
+    const doomed = this.#chooseDoomed();
     this.all = this.all.filter((lane) => {
-      const isOld = lane.endNs < ns;
-      const isSurplus = surplus > 0 && lane.endNs !== Infinity;
-      if (!isOld && !isSurplus) {
+      if (lane.endNs >= ns && !doomed.has(lane)) {
         lane.spans.dropBefore(ns);
-        spans += lane.spans.count;
         return true;
       }
-      if (lane.endNs > promisedNs) this.dropped += 1;
-      surplus -= 1;
+      if (lane.endNs > this.#known.promisedNs) this.dropped += 1;
+      else if (lane.endNs >= ns) this.faded += 1;
+      lane.spans.clear();
       this.#byId.delete(lane.id);
       this.#countTask(lane, -1);
       return false;
     });
-    return spans;
+  }
+  /** A request goes with its tasks. @returns {ReadonlySet<Lane>} */
+  #chooseDoomed() {
+    if (this.all.length <= MAX_LANES) return NOBODY;
+    const requests = new Set(this.all.filter(({ kind }) => isRequestKind(kind)).map(({ request }) => request));
+    const isPart = ({ kind, request }) => kind === TASK_LANE && requests.has(request);
+    const doomed = chooseDoomed(this.all.filter((lane) => lane.endNs !== Infinity && !isPart(lane)), {
+      wanted: this.all.length - MAX_LANES * (1 - FREE_LANES),
+      measures: this.#measures(COARSEST_LANES),
+      weightOf: (lane) => (lane.longestRunNs >= this.#known.stallNs ? Infinity : lane.endNs - lane.startNs),
+      sizeOf: (lane) => 1 + (isRequestKind(lane.kind) ? this.tasksOf(lane.request) : 0),
+    });
+    const gone = new Set([...doomed].filter(({ kind }) => isRequestKind(kind)).map(({ request }) => request));
+    for (const lane of this.all) {
+      if (lane.kind === TASK_LANE && gone.has(lane.request) && lane.endNs !== Infinity) doomed.add(lane);
+    }
+    return doomed;
+  }
+
+  /** The columns are full: a few blocks are made free. */
+  #thinSpans() {
+    let wanted = this.pool.blocks * FREE_BLOCKS;
+    for (const isDense of this.#measures(COARSEST_SPANS)) {
+      for (const { spans } of this.all) {
+        const merged = spans.thin(isDense, this.#known.stallNs, wanted);
+        this.merged += merged;
+        wanted -= merged / BLOCK;
+        if (wanted <= 0) return;
+      }
+    }
+  }
+
+  #measures(coarsest) {
+    return measures(this.#known.promisedNs, this.#known.nowNs, coarsest);
   }
 
   /** The lane of a loop. @param {number} loop */
@@ -155,6 +201,9 @@ export class Lanes {
     else this.#tasksOf.delete(lane.request);
   }
 }
+
+/** @type {ReadonlySet<Lane>} */
+const NOBODY = new Set();
 
 /** Began earlier, or at the same time and was numbered earlier. */
 function isBefore(one, other) {

@@ -139,7 +139,7 @@ function place(moment, groups, being, reason) {
 }
 
 function readLoop(moment, spans, i, text, latestNs) {
-  moment.isKnown = spans.state(i) !== wire.LOST;
+  moment.isKnown = spans.state(i) !== wire.LOST && !spans.merged(i);
   if (spans.state(i) === wire.RUNNING) moment.running = runOf(spans, i, text, latestNs);
   for (let k = i - 1; k >= Math.max(i - LOOK_BACK, 0) && moment.before.length < RUNS_BEFORE; k -= 1) {
     // The loop's own callbacks come and go between the requests.

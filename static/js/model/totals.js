@@ -3,7 +3,7 @@
 // What happened in a marked stretch of time: time per state of the loops and of the requests, and
 // which runs took the loop longest. Pure; whole blocks of spans are taken by their sums.
 
-import { BLOCK } from "./columns.js";
+import { BLOCK } from "./pool.js";
 import { GONE, LOOP_LANE, RUNNING, STATES, isRequestKind } from "../wire.js";
 
 export const MAX_CULPRITS = 4;
@@ -74,7 +74,12 @@ export function sumStates(spans, startNs, endNs, nowNs, into) {
       i += BLOCK;
     } else {
       const lengthNs = Math.min(spans.endNs(i, nowNs), endNs) - Math.max(spans.startNs(i), startNs);
-      if (spans.state(i) !== GONE && lengthNs > 0) into[spans.state(i)] += lengthNs;
+      if (spans.state(i) !== GONE && lengthNs > 0) {
+        // Of a merged span's part, its share: more is not known of it.
+        const ranNs = spans.ranNs(i) * (lengthNs / (spans.endNs(i, nowNs) - spans.startNs(i)));
+        into[spans.state(i)] += lengthNs - ranNs;
+        into[RUNNING] += ranNs;
+      }
       i += 1;
     }
   }

@@ -112,7 +112,8 @@ export class Panels {
 
   #showRest(nowMs, moment, state, failure) {
     const { history, viewport, stream, triggers, timeline } = this.#stage;
-    this.#status.showSentences(sentencesOf(history, stream, failure || this.#refusal));
+    const leftNs = viewport.isLive ? Infinity : timeline.scale.startNs;
+    this.#status.showSentences(sentencesOf(history, stream, failure || this.#refusal, leftNs));
     const stall = this.#findings.show(history);
     this.#stall.show(stall, nowMs);
     this.#threshold.show(history.stallNs);

@@ -123,9 +123,11 @@ function costOf(share) {
  * What is missing from the picture, in words; and what the server has to say.
  * @param {import("../model/history.js").History} history
  * @param {import("../stream.js").Stream} stream
+ * @param {string} failure
+ * @param {number} [leftNs] where the stretch in sight begins, when it is not now that is looked at
  * @returns {{text: string, tone: "warn" | "quiet"}[]}
  */
-export function sentencesOf(history, stream, failure) {
+export function sentencesOf(history, stream, failure, leftNs = Infinity) {
   const { missed, thinned, undrawn, skipped } = history.losses;
   const sentences = history.notices.map((text) => ({ text, tone: "warn" }));
   for (const { dumps, state } of history.loops) {
@@ -140,6 +142,11 @@ export function sentencesOf(history, stream, failure) {
   add(skipped, `This browser was too slow for ${countOf(skipped, "frame")}.`, "quiet");
   add(undrawn, `${countOf(undrawn, "request")} counted, not drawn.`, "quiet");
   add(history.lanes.dropped, `${countOf(history.lanes.dropped, "row")} forgotten early.`, "quiet");
+  const { faded, merged } = history.lanes;
+  if (faded + merged > 0 && leftNs < history.tNs - (history.hello?.keep_ns ?? 0)) {
+    const gone = [faded && countOf(faded, "row"), merged && countOf(merged, "slice")].filter(Boolean).join(" and ");
+    sentences.push({ text: `Of what is older than a minute the longest is kept: ${gone} made room.`, tone: "quiet" });
+  }
   add(thinned, `${countOf(thinned, "short slice")} merged with neighbours.`, "quiet");
   return /** @type {{text: string, tone: "warn" | "quiet"}[]} */ (sentences);
 }

@@ -3,7 +3,7 @@
 // What is under the pointer, in plain words; the same words stand in the line below the timeline for
 // the selected slice, where the keyboard brings them too.
 
-import { formatDuration, formatLane, formatMs } from "../format.js";
+import { countOf, formatDuration, formatLane, formatMs } from "../format.js";
 import { splitInWords } from "../model/requests.js";
 import { whyNotRunning } from "../model/why.js";
 import * as wire from "../wire.js";
@@ -45,6 +45,7 @@ export function describe(history, lane, i, nowNs) {
   const who = lane.spans.who(i);
   const info = wire.readInfo(history.text(lane.spans.info(i)));
   const { what, place } = info;
+  const merged = lane.spans.merged(i);
   const name =
     lane.kind === wire.LOOP_LANE && who ? `the loop, for #${who}` : formatLane(lane.request, lane.label);
   let words = WORDS[shown] ?? "Nothing";
@@ -52,13 +53,16 @@ export function describe(history, lane, i, nowNs) {
   if (state === wire.WAITING && what) words = `Waits for ${wire.wholeWait(info)}`;
   if (state === wire.LOST && what === NOT_KEPT) words = "Unknown: not kept any more";
   if (state === wire.READY && what) words = `${words}; woken by ${wokenBy(history, what, who)}`;
+  if (merged) {
+    words = `${countOf(merged, "short slice")}, merged as time went by: ran for ${formatDuration(lane.spans.ranNs(i))} of it`;
+  }
   return {
     name,
     state: shown,
     words,
     info: place || (SAID.has(state) || what === NOT_KEPT ? "" : what),
     length: formatDuration(lengthNs),
-    why: whyNotRunning(history, lane, i, nowNs),
+    why: merged ? "" : whyNotRunning(history, lane, i, nowNs),
   };
 }
 
