@@ -114,10 +114,10 @@ test("slices drawn never overlap and never leave the scale", () => {
 
 test("spans that were merged with age look like the crowd they were, however near one looks", () => {
   const spans = new Spans();
-  for (let n = 0; n < 200; n += 1) spans.push(n * 100, n % 2 ? RUNNING : IDLE, 0, 0);
+  for (let n = 0; n < 200; n += 1) spans.push(n * 1e5, n % 2 ? RUNNING : IDLE, 0, 0);
   spans.thin(() => true, STALL_NS);
   const pen = recordingPen();
-  resolve(spans, unitScale(20000), 20000, STALL_NS, pen, LOOP_LOOK);
+  resolve(spans, unitScale(20000, 1000), 2e7, STALL_NS, pen, LOOP_LOOK);
   const merged = pen.columns.filter(({ tick }) => tick > 0);
 
   assert.ok(merged.length >= 2, String(merged.length));

@@ -27,7 +27,7 @@ export class Group {
   #pieces = 0;
   #sums = new Float64Array(STATES.length);
   #order = Array.from({ length: GROUP }, (_, k) => k);
-  #byLength = (one, other) => this.#lengths[other] - this.#lengths[one];
+  #byLength = (one, other) => this.#lengths[other] - this.#lengths[one] || one - other;
 
   set(k, startNs, state, info, who) {
     this.starts[k] = startNs;
