@@ -1,12 +1,13 @@
-"""Draw the spans of `page.py` with vis-timeline and uPlot, and pan, for comparison.
+"""Draw the spans of `page.py` with vis-timeline, uPlot and the page, and pan.
 
-    LOOPSCOPE_BROWSER=/usr/bin/chromium python tests/benchmarks/peers.py [--spans 1000 10000 100000]
+    LOOPSCOPE_BROWSER=/usr/bin/chromium python tests/benchmarks/peers.py [--spans 1000 10000 100000] [--patience 600]
 
-Both are installed by npm into a folder that is deleted afterwards. Each draws what it
+The others are installed by npm into a folder that is deleted afterwards. Each draws what it
 can of the same minute: vis-timeline every span as an item in its lane's group; uPlot
 no spans at all but the loop's and the tasks' states as stepped lines, a point per span.
 A frame moves the window by 25 px and waits for what that draws. Script time is the
-processor time of all script between two frames, layout and paint not counted.
+processor time of all script between two frames, layout and paint not counted. The page
+itself always has the whole minute. Who takes longer than is allowed is given up.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -22,13 +24,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 
-from conftest import launch
+from conftest import Product, launch
 from made_up import ORIGIN_NS, SECOND_NS, Load
+from page import Bench
 from playwright.sync_api import sync_playwright
 
 FRAMES = 120
-#: Who has not drawn and panned by then is not waited for.
-PATIENCE_S = 120
+OURS = "Loopscope, all of it"
 WIDTH_PX = 1240
 
 VIS = """([groups, spans, from, to]) => {
@@ -81,15 +83,20 @@ PEERS = {
 }
 
 
-def make_spans(least: int) -> list[list[float]]:
-    """Return the latest spans of a busy minute: lane, state, start and end in ms."""
+def busy_minute() -> str:
+    """Return what a page is told of a minute of 80 requests/s and 24 tasks."""
     load = Load(requests_per_s=80, tickers=24, awaits=3)
     begin = ORIGIN_NS
     for _ in range(61):
         begin += SECOND_NS
         load.advance(begin)
         load.session.journal.take(begin)
-    rows = json.loads(load.hello(begin))["snapshot"]["rows"]
+    return load.hello(begin)
+
+
+def make_spans(least: int) -> list[list[float]]:
+    """Return the latest spans of a busy minute: lane, state, start and end in ms."""
+    rows = json.loads(busy_minute())["snapshot"]["rows"]
     told: dict[int, tuple[float, int]] = {}
     spans = []
     t = rows["t0"]
@@ -120,7 +127,31 @@ def measure(browser, modules: Path, peer: str, count: int) -> str:
     page.evaluate(PAN, [first, 25 * (last - first) / WIDTH_PX, FRAMES])
     costs, seconds = costs_of(json.loads(browser.stop_tracing())["traceEvents"])
     page.close()
-    costs.sort()
+    return told(took_s, costs, seconds)
+
+
+def measure_ours(browser, url: str) -> str:
+    """Return the page's own figures: all of the minute in sight, and panned."""
+    hello = busy_minute()
+    bench = Bench(browser, url)
+    bench.page.evaluate("() => { window.began = performance.now(); }")
+    bench.begin(hello)
+    drawn = "() => new Promise((done) => requestAnimationFrame(() => done(performance.now() - began)))"
+    took_s = bench.page.evaluate(drawn) / 1000
+    bench.page.keyboard.press("Escape")
+    for _ in range(5):
+        bench.page.keyboard.press("KeyS")
+    bench.page.keyboard.press("Space")
+    browser.start_tracing(page=bench.page, categories=["devtools.timeline"])
+    bench.page.evaluate("n => bench.wheel({ deltaX: 25, shiftKey: true }, n)", FRAMES)
+    costs, seconds = costs_of(json.loads(browser.stop_tracing())["traceEvents"])
+    bench.page.close()
+    return told(took_s, costs, seconds)
+
+
+def told(took_s: float, costs: list[float], seconds: float) -> str:
+    """Return a line's figures in words."""
+    costs = sorted(costs)
     return (
         f"{took_s:8.1f} s{len(costs) / seconds:8.0f}/s{statistics.median(costs):8.1f}"
         f"{costs[int(len(costs) * 0.95)]:8.1f}{costs[-1]:8.1f}"
@@ -151,9 +182,16 @@ def costs_of(trace: list[dict]) -> tuple[list[float], float]:
 
 def measure_one(modules: Path, peer: str, count: int) -> None:
     """Print one line; in a process of its own, which can be given up."""
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = launch(playwright)
-        print(measure(browser, modules, peer, count))
+        if peer == OURS:
+            product = Product(folder).ready()
+            try:
+                print(measure_ours(browser, product.url))
+            finally:
+                product.stop()
+        else:
+            print(measure(browser, modules, peer, count))
         browser.close()
 
 
@@ -162,6 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     counts = [1_000, 10_000, 100_000]
     parser.add_argument("--spans", type=int, nargs="*", default=counts)
+    parser.add_argument("--patience", type=int, default=300, help="seconds a line")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     wanted = parser.parse_args()
     if wanted.one:
@@ -174,18 +213,30 @@ def main() -> None:
         subprocess.run(command, cwd=folder, check=True)
         modules = Path(folder) / "node_modules"
         print(f"{os.cpu_count()} cores, no GPU; ms of script per frame")
-        print(f"{'':<30}{'first':>10}{'frames':>10}{'p50':>8}{'p95':>8}{'max':>8}")
-        for count in wanted.spans:
-            for peer in PEERS:
-                command = [sys.executable, __file__, "--one", modules, peer, str(count)]
-                try:
-                    done = subprocess.run(
-                        command, capture_output=True, text=True, timeout=PATIENCE_S
-                    )
-                    line = done.stdout.strip("\n") or done.stderr.strip()[-60:]
-                except subprocess.TimeoutExpired:
-                    line = f"  given up after {PATIENCE_S} s"
-                print(f"{peer}, {count:,} spans".ljust(30) + line, flush=True)
+        print(f"{'':<40}{'first':>10}{'frames':>10}{'p50':>8}{'p95':>8}{'max':>8}")
+        lines = [(peer, count) for count in wanted.spans for peer in PEERS]
+        for peer, count in [*lines, (OURS, 100_000)]:
+            command = [sys.executable, __file__, "--one", modules, peer, str(count)]
+            line = run(command, wanted.patience)
+            print(f"{peer}, {count:,} spans".ljust(40) + line, flush=True)
+
+
+def run(command: list[str], patience_s: int) -> str:
+    """Return what it printed; when it takes too long, it ends with its browser."""
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        out, error = process.communicate(timeout=patience_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return f"  given up after {patience_s} s"
+    return out.strip("\n") or error.strip()[-60:]
 
 
 if __name__ == "__main__":
