@@ -15,6 +15,7 @@ from enum import IntEnum
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from dashboard.server.remains import KEEP_ROWS as KEEP_REMAINS
 from dashboard.server.remains import Remains
 
 if TYPE_CHECKING:
@@ -116,9 +117,10 @@ class Journal:
         keep_ns: int = KEEP_NS,
         keep_rows: int = KEEP_ROWS,
         keep_text: int = KEEP_TEXT,
+        keep_remains: int = KEEP_REMAINS,
     ) -> None:
         self.thinned = 0
-        self.remains = Remains(self.intern)
+        self.remains = Remains(self.intern, keep_rows=keep_remains)
         """What outlives its time."""
         self.keep_ns = keep_ns
         self._keep_rows = keep_rows

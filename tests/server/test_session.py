@@ -29,7 +29,8 @@ class Dashboard:
         self.keeper = Keeper(keep_bytes=200_000)
         self.session = Session(
             origin_ns=self.now_ns,
-            journal=Journal(keep_text=50_000),
+            # Bounds that are reached by then.
+            journal=Journal(keep_text=50_000, keep_remains=200),
             tape=self.keeper.tape,
         )
         self.keeper.session = self.session
