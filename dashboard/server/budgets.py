@@ -31,6 +31,8 @@ MAX_BYTES = 1_000_000_000
 #: A file that is dropped on the page: five million spans. It is read by a process that
 #: may take so much memory and time, and becomes a page of at most so many bytes.
 DROP_BYTES = 64 << 20
+#: Until its last byte is there; whoever is slower keeps the one place from others.
+DROP_ARRIVES_S = 60.0
 DROP_MEMORY_BYTES = 4 << 30
 DROP_CPU_S = 120
 DROP_PAGE_BYTES = 256 << 20

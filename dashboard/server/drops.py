@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING
 
 from dashboard.errors import BadParameter, OverBudget
 from dashboard.ring.layout import MAGIC as RING_MAGIC
-from dashboard.server.budgets import DROP_BYTES, DROP_KEEP, DROP_KEEP_BYTES
+from dashboard.server.budgets import (
+    DROP_ARRIVES_S,
+    DROP_BYTES,
+    DROP_KEEP,
+    DROP_KEEP_BYTES,
+)
 from dashboard.server.recording import MAGIC
 
 if TYPE_CHECKING:
@@ -75,7 +80,14 @@ class Drops:
         key = secrets.token_urlsafe(16)
         with tempfile.TemporaryDirectory(dir=self._folder.name) as folder:
             file = Path(folder) / name
-            await _write(body, file)
+            try:
+                async with asyncio.timeout(DROP_ARRIVES_S):
+                    await _write(body, file)
+            except TimeoutError:
+                raise BadParameter(
+                    f"{name} was not here after {DROP_ARRIVES_S:g} s, as it has to be; "
+                    "use loopscope open"
+                ) from None
             page = Path(folder) / "page"
             await _make_page(file, page)
             self._pages[key] = page.rename(Path(self._folder.name) / key)

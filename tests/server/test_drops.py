@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 
 import pytest
 from made_up import make_recording
 
+from dashboard.errors import BadParameter
 from dashboard.server import drops, recording
 
 DATA = re.compile(r'data-part="handout">(.+?)</script>', re.DOTALL)
@@ -84,3 +86,21 @@ def test_bounded(client, app, monkeypatch):
     assert found == [404, 200, 200]
     assert [client.get(url).status_code for url in urls] == [404, 404, 404, 200]
     assert drop(client, make_recording()).status_code == 429
+
+
+@pytest.mark.anyio
+async def test_never_arrives(monkeypatch):
+    """Who sends without an end loses the place, and nothing of it stays."""
+    monkeypatch.setattr(drops, "DROP_ARRIVES_S", 0.01)
+    place = drops.Drops()
+
+    async def trickle():
+        while True:
+            yield b"x"
+            await asyncio.sleep(0)
+
+    for _ in range(2):
+        with pytest.raises(BadParameter, match=r"was not here after 0\.01 s"):
+            await place.take(trickle(), "slow.loopscope")
+
+    place.close()
