@@ -29,7 +29,7 @@ def make_app(**options):
 
     @app.get("/waits")
     async def waits():
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.15)
         return {}
 
     @app.get("/runs")
@@ -39,13 +39,13 @@ def make_app(**options):
 
     @app.get("/thread")
     def thread():
-        time.sleep(0.05)
+        time.sleep(0.15)
         return {}
 
     @app.get("/both")
     async def both():
         hold(0.03)
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.15)
         hold(0.03)
         return {}
 
@@ -60,7 +60,7 @@ def make_app(**options):
 
     @app.get("/cut")
     async def cut():
-        async with asyncio.timeout(0.02):
+        async with asyncio.timeout(0.1):
             await asyncio.sleep(60)
 
     @app.websocket("/talk")
@@ -115,11 +115,12 @@ def test_times_add_up(ask):
 @pytest.mark.parametrize(
     ("path", "name", "least"),
     [
-        ("/waits", "off", 49),
-        ("/thread", "off", 49),
+        # A timer begins before its step is over, which a busy machine draws out.
+        ("/waits", "off", 100),
+        ("/thread", "off", 100),
         ("/runs", "run", 49),
         ("/both", "run", 59),
-        ("/both", "off", 29),
+        ("/both", "off", 100),
     ],
 )
 def test_each_where_it_belongs(ask, path, name, least):
@@ -132,7 +133,7 @@ def test_each_where_it_belongs(ask, path, name, least):
 def test_failure_has_it_too(ask):
     """An answer that an exception made has the header, and so has a timeout's."""
     assert ask("/fails")[1]["total"] > 0
-    assert ask("/cut")[1]["off"] >= 19
+    assert ask("/cut")[1]["off"] >= 50
 
 
 def test_header_of_the_app_stays(ask):
