@@ -258,7 +258,8 @@ def test_in_place_of_last_weeks(command, folder):
 def test_our_fault(command, folder):
     """A look of ours that fails ends no program: it is told once, and it goes on."""
     (folder / "faulty.py").write_text(FAULTY)
-    words = ["-o", "it.loopscope", "--", sys.executable, "program.py", "0.3", "7"]
+    # So long that more than one look comes, on any machine.
+    words = ["-o", "it.loopscope", "--", sys.executable, "program.py", "3", "7"]
     run = command("record", *words, module="faulty")
     _, err = run.communicate(timeout=PATIENCE_S)
     (loop,) = open_recording(folder / "it.loopscope").session.loops.values()

