@@ -202,15 +202,17 @@ class Experiment:
         assert process.stdout is not None
         assert process.stderr is not None
         complaint = asyncio.ensure_future(process.stderr.read(STDERR_BYTES))
-        has_report = False
+        end = IDLE
         try:
             async for line in process.stdout:
-                has_report = line.startswith(b'{"event":"report"')
-                self._tell(Told("report" if has_report else "progress", line.strip()))
+                if line.startswith(b'{"event":"report"'):
+                    end = Told("report", line.strip())
+                else:
+                    self._tell(Told("progress", line.strip()))
             await process.wait()
             # Stopped before it had begun, it has nothing to report.
-            if not has_report and not self._is_stopping:
-                self._tell(Told("failed", _sentence(await complaint)))
+            if end is IDLE and not self._is_stopping:
+                end = Told("failed", _sentence(await complaint))
         finally:
             complaint.cancel()
             self._process = None
@@ -218,8 +220,8 @@ class Experiment:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-            if self.told.name in ("starting", "progress"):
-                self._tell(IDLE)
+            # Last of all: who hears that it is over may take the report or start anew.
+            self._tell(end)
 
     def _tell(self, told: Told) -> None:
         self.told = told

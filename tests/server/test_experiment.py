@@ -61,12 +61,12 @@ async def test_from_start_to_report(experiment):
     assert report["client"].startswith("fast")
 
 
-async def test_report_file(experiment, eventually):
-    """The report can be kept as a file, and goes with the dashboard."""
+async def test_report_file(experiment):
+    """Who is told of the report can keep it as a file, which goes with the dashboard."""
     assert experiment.report is None
     experiment.start(ORDER)
     assert experiment.report is None
-    await eventually(lambda: not experiment.is_running, "the end of the run")
+    await events_until(experiment, "report")
 
     path = experiment.report
     assert "<svg" in path.read_text()
