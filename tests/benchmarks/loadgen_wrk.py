@@ -23,8 +23,8 @@ from loadgen_target import APP, load, serve
 
 #: Path, users, seconds.
 SHAPES = (
-    ("/await?seconds=0.05", 50, 4),
-    ("/thread?seconds=0.05", 80, 4),
+    ("/await?seconds=0.05", 50, 8),
+    ("/thread?seconds=0.05", 80, 15),
     ("/block?seconds=0.002", 50, 15),
 )
 #: wrk tells no 95th percentile by itself.
