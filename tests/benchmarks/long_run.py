@@ -3,19 +3,25 @@
     python tests/benchmarks/long_run.py --minutes 60 --rate 1000
 
 A recorded app, its dashboard, three viewers and a load generator. Every two seconds:
-anonymous memory and open files of each process, and how old the newest frame is. That
-age changes if the clocks of page and server drift apart. At the end: does the dashboard
-know of each request that the app has answered, or count it as lost? The plot goes to
-`long_run.svg` beside this file. Asserts nothing.
+anonymous memory, open files and computing of each, its child processes included, and how
+old the newest frame is. That age changes if the clocks of page and server drift apart.
+At the end: does the dashboard know of each request that the app has answered, or count
+it as lost? The plot goes to `long_run.svg` beside this file. Asserts nothing.
+
+Ctrl-C and SIGTERM end it early, with the report and the plot of what there was until
+then. The first tenth is warming up; the second is compared with the last. *Flat* means:
+no more than 2 % or 1 MiB of growth between these, whichever is more, and no file more.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import statistics
 import subprocess
@@ -35,13 +41,6 @@ from fastapi import FastAPI
 plain = FastAPI()
 answered = 0
 
-@plain.middleware("http")
-async def count(request, call_next):
-    global answered
-    response = await call_next(request)
-    answered += 1
-    return response
-
 @plain.get("/hello")
 async def hello():
     await asyncio.sleep(0.001)
@@ -51,6 +50,16 @@ async def hello():
 def threaded():
     return "from a thread"
 
+class Count:
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        global answered
+        await self.app(scope, receive, send)
+        answered += scope["type"] == "http"
+
+plain.add_middleware(Count)
 app = observe(plain)
 """
 REQUEST = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -59,12 +68,25 @@ VIEWERS = 3
 COLOURS = {"app": "#0072b2", "dashboard": "#d55e00", "loadgen": "#8a8a8a"}
 
 
+#: What counts as flat: the noise of an allocator, no more.
+FLAT_SHARE, FLAT_KB = 0.02, 1024
+TELL_EVERY_S = 300
+
+
+class Look(NamedTuple):
+    """What a process and its children have just now."""
+
+    memory_kb: int
+    """Anonymous: rings are shared, and of fixed size."""
+    files: int
+    cpu_s: float
+
+
 class Sample(NamedTuple):
     """What was seen at one moment."""
 
     at_s: float
-    memory_kb: dict[str, int]
-    files: dict[str, int]
+    looks: dict[str, Look]
     age_ms: float
     """Of the newest frame, the least of all that came since the last sample."""
     missed: int
@@ -105,12 +127,20 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-def look(pid: int) -> tuple[int, int]:
-    """Return a process's anonymous memory in KiB and how many files it has open."""
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"RssAnon:\s+(\d+)", text)[1]), len(
-        os.listdir(f"/proc/{pid}/fd")
+def look(pid: int) -> Look:
+    """Return what a process has, its children included."""
+    proc = Path(f"/proc/{pid}")
+    memory = re.search(r"RssAnon:\s+(\d+)", (proc / "status").read_text())
+    fields = (proc / "stat").read_text().rpartition(")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    own = Look(
+        # One that has just ended has no memory any more.
+        int(memory[1]) if memory else 0,
+        len(os.listdir(proc / "fd")),
+        ticks / os.sysconf("SC_CLK_TCK"),
     )
+    children = (proc / f"task/{pid}/children").read_text().split()
+    return Look(*map(sum, zip(own, *map(look, map(int, children)), strict=True)))
 
 
 def get(url: str):
@@ -149,13 +179,18 @@ def start(folder: Path, ports: dict[str, int], options) -> dict[str, list[str]]:
     }
 
 
-async def soak(folder: Path, options: argparse.Namespace) -> tuple[list[Sample], dict]:
-    """Run it all; return the samples, and what the app and the dashboard count."""
+async def soak(
+    folder: Path, options: argparse.Namespace
+) -> tuple[list[Sample], dict, bool]:
+    """Run it all; return the samples, what was counted, and whether it was cut short."""
     ports = {"app": free_port(), "dashboard": free_port()}
     environ = os.environ | {
         "PYTHONPATH": str(ROOT),
         "LOOPSCOPE_DIR": str(folder / "rings"),
     }
+    told_to_stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
     running: dict[str, subprocess.Popen] = {}
     samples: list[Sample] = []
     try:
@@ -169,27 +204,35 @@ async def soak(folder: Path, options: argparse.Namespace) -> tuple[list[Sample],
                     )
                     for _ in range(VIEWERS)
                 ]
-            out = subprocess.DEVNULL if name != "loadgen" else None
             running[name] = subprocess.Popen(
-                command, cwd=folder, env=environ, stdout=out
+                command,
+                cwd=folder,
+                env=environ,
+                stdout=None if name == "loadgen" else subprocess.DEVNULL,
+                # A Ctrl-C is for this process, which ends the others in their order.
+                start_new_session=True,
             )
         began_s = time.monotonic()
         state = f"http://127.0.0.1:{ports['dashboard']}/api/state"
-        while running["loadgen"].poll() is None:
-            await asyncio.sleep(SAMPLE_S)
+        told_s = 0.0
+        while running["loadgen"].poll() is None and not told_to_stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(told_to_stop.wait(), SAMPLE_S)
             if running["loadgen"].poll() is not None:
                 break
-            looks = {name: look(process.pid) for name, process in running.items()}
             missed = (await asyncio.to_thread(get, state))["missed"]
-            samples.append(
-                Sample(
-                    time.monotonic() - began_s,
-                    {name: seen[0] for name, seen in looks.items()},
-                    {name: seen[1] for name, seen in looks.items()},
-                    min(viewer.take() for _, viewer in viewers),
-                    missed,
-                )
-            )
+            try:
+                looks = {name: look(process.pid) for name, process in running.items()}
+            except FileNotFoundError:
+                continue  # One of the generators has just ended; so will the rest.
+            at_s = time.monotonic() - began_s
+            age_ms = min(viewer.take() for _, viewer in viewers)
+            samples.append(Sample(at_s, looks, age_ms, missed))
+            if at_s - told_s >= TELL_EVERY_S:
+                told_s = at_s
+                kept = ", ".join(f"{n} {it.memory_kb} KiB" for n, it in looks.items())
+                print(f"{at_s / 60:.0f} min: {kept}", file=sys.stderr, flush=True)
+        end(running["loadgen"])
         # The question counts itself as well, once it is answered.
         await asyncio.sleep(2)
         answered = await asyncio.to_thread(
@@ -200,41 +243,62 @@ async def soak(folder: Path, options: argparse.Namespace) -> tuple[list[Sample],
         counted = told["counts"] | {"answered": answered + 1, "missed": told["missed"]}
         for transport, _ in viewers:
             transport.abort()
-        return samples, counted
+        return samples, counted, told_to_stop.is_set()
     finally:
-        for process in running.values():
-            process.terminate()
-            process.wait(20)
+        for process in reversed(running.values()):
+            end(process)
 
 
-def show(samples: list[Sample], counted: dict, options: argparse.Namespace) -> None:
+def end(process: subprocess.Popen) -> None:
+    """End a process politely, or, should it not listen, for good."""
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def show(samples: list[Sample], counted: dict, minutes: float, rate: float) -> None:
     """Print the table: the second tenth, when all is warm, against the last."""
     tenth = max(1, len(samples) // 10)
     first, last = samples[tenth : 2 * tenth] or samples[:1], samples[-tenth:]
     print(
-        f"{options.minutes:g} min at {options.rate:g} requests/s, "
+        f"{minutes:.1f} min at {rate:g} requests/s, "
         f"Python {sys.version.split()[0]}, {len(samples)} samples"
     )
-    print(f"{'':12}{'begin KiB':>11}{'end KiB':>10}{'growth':>9}{'files':>12}")
+    print(
+        f"{'':12}{'begin KiB':>11}{'end KiB':>10}{'growth':>9}{'files':>14}{'cores':>8}"
+    )
     for name in COLOURS:
-        memory = [
-            statistics.median([s.memory_kb[name] for s in part])
+        begin_kb, end_kb = (
+            statistics.median([s.looks[name].memory_kb for s in part])
             for part in (first, last)
-        ]
-        files = [max(s.files[name] for s in part) for part in (first, last)]
+        )
+        before, after = (
+            max(s.looks[name].files for s in part) for part in (first, last)
+        )
+        from_s, to_s = samples[0].at_s, samples[-1].at_s
+        used_s = samples[-1].looks[name].cpu_s - samples[0].looks[name].cpu_s
+        is_flat = end_kb - begin_kb <= max(FLAT_KB, FLAT_SHARE * begin_kb)
         print(
-            f"{name:12}{memory[0]:>11.0f}{memory[1]:>10.0f}"
-            f"{memory[1] - memory[0]:>+9.0f}{files[0]:>6} to {files[1]}"
+            f"{name:12}{begin_kb:>11.0f}{end_kb:>10.0f}{end_kb - begin_kb:>+9.0f}"
+            f"{before:>6} to {after:<4}{used_s / (to_s - from_s or 1):>8.2f}"
+            f"  {'flat' if is_flat and after <= before else 'GROWS'}"
         )
     ages = [min(s.age_ms for s in part) for part in (first, last)]
-    print(f"{'age of a frame':20}{ages[0]:.1f} ms, in the end {ages[1]:.1f} ms")
     print(
-        f"{'answered':20}{counted['answered']}, finished on the page "
-        f"{counted['finished']}, records lost {counted['missed']}"
+        f"least age of a frame {ages[0]:.1f} ms, in the end {ages[1]:.1f} ms: "
+        f"the clocks drifted by {ages[1] - ages[0]:+.1f} ms"
+    )
+    unexplained = counted["answered"] - counted["finished"] - counted["missed"]
+    print(
+        f"answered {counted['answered']}, finished on the page {counted['finished']}, "
+        f"records lost {counted['missed']}: {max(0, unexplained)} unexplained"
     )
 
 
-def plot(samples: list[Sample], options: argparse.Namespace) -> str:
+def plot(samples: list[Sample], minutes: float, rate: float) -> str:
     """Return an SVG of three charts above each other."""
     width, height, left, gap = 880, 150, 70, 46
     end_s = samples[-1].at_s
@@ -242,13 +306,16 @@ def plot(samples: list[Sample], options: argparse.Namespace) -> str:
         (
             "anonymous memory, MiB",
             {
-                name: [(s.at_s, s.memory_kb[name] / 1024) for s in samples]
+                name: [(s.at_s, s.looks[name].memory_kb / 1024) for s in samples]
                 for name in COLOURS
             },
         ),
         (
             "open files",
-            {name: [(s.at_s, s.files[name]) for s in samples] for name in COLOURS},
+            {
+                name: [(s.at_s, s.looks[name].files) for s in samples]
+                for name in COLOURS
+            },
         ),
         (
             "age of the newest frame, least in 2 s, ms",
@@ -263,7 +330,7 @@ def plot(samples: list[Sample], options: argparse.Namespace) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width + left + 90} '
         f'{len(charts) * (height + gap) + 40}" font-family="sans-serif" font-size="13">',
         '<rect width="100%" height="100%" fill="#ffffff"/>',
-        f'<text x="{left}" y="22">{options.minutes:g} min at {options.rate:g} requests/s, '
+        f'<text x="{left}" y="22">{minutes:.1f} min at {rate:g} requests/s, '
         f"Python {sys.version.split()[0]}</text>",
     ]
     for number, (title, lines) in enumerate(charts):
@@ -315,10 +382,15 @@ def main() -> None:
     base = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(dir=base) as name:
         (Path(name) / "soaked.py").write_text(APP)
-        samples, counted = asyncio.run(soak(Path(name), options))
-    show(samples, counted, options)
-    options.plot.write_text(plot(samples, options))
-    print(f"plot: {options.plot.name}")
+        samples, counted, is_cut = asyncio.run(soak(Path(name), options))
+    if not samples:
+        sys.exit("ended before anything was seen")
+    minutes = samples[-1].at_s / 60
+    if is_cut:
+        print(f"told to stop: this is what was seen of {options.minutes:g} min")
+    show(samples, counted, minutes, options.rate)
+    options.plot.write_text(plot(samples, minutes, options.rate))
+    print(f"plot: {options.plot}")
 
 
 if __name__ == "__main__":
