@@ -11,6 +11,7 @@ it as lost? The plot goes to `long_run.svg` beside this file. Asserts nothing.
 Ctrl-C and SIGTERM end it early, with the report and the plot of what there was until
 then. The first tenth is warming up; the second is compared with the last. *Flat* means:
 no more than 2 % or 1 MiB of growth between these, whichever is more, and no file more.
+Of files the fewest that were open count, as connections come and go with the load.
 """
 
 from __future__ import annotations
@@ -66,8 +67,6 @@ REQUEST = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"
 SAMPLE_S = 2.0
 VIEWERS = 3
 COLOURS = {"app": "#0072b2", "dashboard": "#d55e00", "loadgen": "#8a8a8a"}
-
-
 #: What counts as flat: the noise of an allocator, no more.
 FLAT_SHARE, FLAT_KB = 0.02, 1024
 TELL_EVERY_S = 300
@@ -276,7 +275,7 @@ def show(samples: list[Sample], counted: dict, minutes: float, rate: float) -> N
             for part in (first, last)
         )
         before, after = (
-            max(s.looks[name].files for s in part) for part in (first, last)
+            min(s.looks[name].files for s in part) for part in (first, last)
         )
         from_s, to_s = samples[0].at_s, samples[-1].at_s
         used_s = samples[-1].looks[name].cpu_s - samples[0].looks[name].cpu_s
