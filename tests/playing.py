@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from dashboard.records import Kind
 from dashboard.server.incidents import Incidents
-from dashboard.server.journal import Journal, LaneKind
+from dashboard.server.journal import Journal
+from dashboard.server.lanes import LaneKind
 from dashboard.server.loop_model import LoopModel
 from dashboard.server.splits import Requests
 from dashboard.server.stalls import Stalls

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dashboard.records import FIELD_SEPARATOR, LAP_SHIFT, RECORD, Kind
 from dashboard.server.incidents import Incidents
-from dashboard.server.journal import Change, Journal, Lane, LaneKind, Row, State
+from dashboard.server.journal import Change, Journal
+from dashboard.server.lanes import Lane, LaneKind, Row, State
 from dashboard.server.loop_model import LoopModel
 from dashboard.server.splits import Requests
 from dashboard.server.stalls import Stalls

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dashboard.records import FIELD_SEPARATOR, LAP_SHIFT, RECORD, Kind
 from dashboard.server import tape
-from dashboard.server.journal import State
+from dashboard.server.lanes import State
 from dashboard.server.observed import describe_loop
 
 if TYPE_CHECKING:

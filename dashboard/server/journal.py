@@ -11,10 +11,10 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from dashboard.server.lanes import Lane, LaneKind, Row, State
 from dashboard.server.remains import KEEP_ROWS as KEEP_REMAINS
 from dashboard.server.remains import Remains
 
@@ -37,64 +37,9 @@ BUCKETS_PER_FRAME = 400
 BUCKETS_AT_LEAST = 4
 
 
-class State(IntEnum):
-    """What a lane does; the index is the number on the wire."""
-
-    GONE = 0
-    IDLE = 1
-    RUNNING = 2
-    READY = 3
-    DUE = 4
-    WAITING = 5
-    THREAD_QUEUE = 6
-    THREAD = 7
-    PROCESS = 8
-    OUTSIDE = 9
-    LOST = 10
-
-
-class LaneKind(IntEnum):
-    """What a lane stands for; the index is the number on the wire."""
-
-    LOOP = 0
-    REQUEST = 1
-    TASK = 2
-    THREAD = 3
-    PROCESS = 4
-    WEBSOCKET = 5
-    """A request that stays open for messages of both sides."""
-    STREAM = 6
-    """A request whose answer comes in pieces, for long."""
-
-
-class Row(NamedTuple):
-    """Lane `lane` enters `state` at `t`."""
-
-    t: int
-    lane: int
-    state: int
-    info: int
-    who: int
-
-
 #: `Row(…)` without the call of a function in Python: one is made for each record.
 _new_row: Callable[[tuple[int, int, int, int, int]], Row] = partial(tuple.__new__, Row)
-
-
 _GONE = int(State.GONE)
-
-
-@dataclass(slots=True)
-class Lane:
-    """One line of the timeline, and the last thing it was seen to begin."""
-
-    id: int
-    kind: LaneKind
-    loop: int
-    label: int
-    request: int
-    t: int
-    open_ns: int = 0
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboard.server.journal import LaneKind, State
+from dashboard.server.lanes import LaneKind, State
 
 if TYPE_CHECKING:
     from dashboard.server.journal import Journal

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dashboard.records import KIND_MASK, OWNER_NAME_MASK, RECORD, Kind
 from dashboard.server.effort import Effort
 from dashboard.server.incidents import Incidents
-from dashboard.server.journal import State
+from dashboard.server.lanes import State
 from dashboard.server.loop_lane import LoopLane
 from dashboard.server.mishaps import Mishaps
 from dashboard.server.names import Names

@@ -16,7 +16,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from dashboard.server.journal import State
+from dashboard.server.lanes import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

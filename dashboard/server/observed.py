@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dashboard.server import tape as told
-from dashboard.server.journal import State
+from dashboard.server.lanes import State
 
 if TYPE_CHECKING:
     from dashboard.ring import Identity

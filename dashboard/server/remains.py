@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dashboard.server.lanes import State
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from dashboard.server.journal import Lane, Row
+    from dashboard.server.lanes import Lane, Row
 
 #: As many again as a third of what is kept of the last minute.
 KEEP_ROWS = 30_000
@@ -24,8 +26,7 @@ AROUND_NS = 1_000_000_000
 #: And this part of its length: so much of it is shown with it.
 AROUND_SHARE = 0.4
 
-#: The numbers of `journal.State`, which imports this module.
-GONE, LOST = 0, 10
+GONE, LOST = int(State.GONE), int(State.LOST)
 #: What such a `LOST` row says: its records were read.
 NOT_KEPT = "not kept"
 

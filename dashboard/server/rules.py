@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.server.facts import duration
 from dashboard.server.incidents import IncidentKind
-from dashboard.server.journal import State
+from dashboard.server.lanes import State
 from dashboard.server.look import Hit, Look, Rule
 from dashboard.server.remedies import NOT_YET
 from dashboard.server.victims import CLOCKWORK

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dashboard.records import FROM_WEBSOCKET
-from dashboard.server.journal import State
+from dashboard.server.lanes import State
 from dashboard.server.splits import RequestKind
 
 if TYPE_CHECKING:

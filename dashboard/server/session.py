@@ -13,7 +13,8 @@ from dashboard.records import Cell, RingState
 from dashboard.server import tape as told
 from dashboard.server.findings import Findings
 from dashboard.server.incidents import Incidents
-from dashboard.server.journal import Journal, State
+from dashboard.server.journal import Journal
+from dashboard.server.lanes import State
 from dashboard.server.loop_model import LoopModel
 from dashboard.server.observed import ObservedLoop, describe_loop
 from dashboard.server.remedies import NOT_YET, Remedy

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from dashboard.server.journal import LaneKind, State
+from dashboard.server.lanes import LaneKind, State
 from dashboard.server.tallies import RequestTallies
 
 if TYPE_CHECKING:

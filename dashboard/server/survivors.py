@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboard.server.journal import State
+from dashboard.server.lanes import State
 from dashboard.server.task import Task, waiting_state
 
 if TYPE_CHECKING:

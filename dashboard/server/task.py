@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dashboard.records import Door
-from dashboard.server.journal import State
+from dashboard.server.lanes import State
 
 if TYPE_CHECKING:
     from dashboard.server.splits import Request

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.records import Door
 from dashboard.server.explanations import Explanations
-from dashboard.server.journal import LaneKind, State
+from dashboard.server.lanes import LaneKind, State
 from dashboard.server.splits import KEEP_WAITS
 from dashboard.server.task import AWAY, Task, waiting_state
 from dashboard.server.waits import PROCESSES, base_of, is_off_loop

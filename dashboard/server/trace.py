@@ -11,12 +11,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dashboard.server.journal import LaneKind, State
+from dashboard.server.lanes import LaneKind, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from dashboard.server.journal import Change, Lane, Row
+    from dashboard.server.journal import Change
+    from dashboard.server.lanes import Lane, Row
 
 #: Of these there is nothing to see: a gap in a track says it better.
 UNSEEN = (State.GONE, State.IDLE)

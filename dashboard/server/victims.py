@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from dashboard.server.journal import State
+from dashboard.server.lanes import State
 
 if TYPE_CHECKING:
     from dashboard.server.loop_model import LoopModel

@@ -12,14 +12,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dashboard import __version__
-from dashboard.server.journal import LaneKind, State
+from dashboard.server.lanes import LaneKind, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dashboard.server.batches import Batch
     from dashboard.server.incidents import Incident
-    from dashboard.server.journal import Change, Lane, Row
+    from dashboard.server.journal import Change
+    from dashboard.server.lanes import Lane, Row
     from dashboard.server.session import Past, Session
     from dashboard.server.splits import Request
     from dashboard.server.stall import Stall

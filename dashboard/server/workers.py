@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dashboard.records import Door
-from dashboard.server.journal import LaneKind, State
+from dashboard.server.lanes import LaneKind, State
 from dashboard.server.task import Call
 
 if TYPE_CHECKING:

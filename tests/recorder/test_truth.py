@@ -15,7 +15,8 @@ from dashboard.recorder.attach import hooks_for
 from dashboard.recorder.recorder import Recorder
 from dashboard.records import Kind, RingState
 from dashboard.ring import create_ring
-from dashboard.server.journal import Journal, State
+from dashboard.server.journal import Journal
+from dashboard.server.lanes import State
 from dashboard.server.loop_model import LoopModel
 from dashboard.server.splits import Requests
 from dashboard.server.stalls import Stalls

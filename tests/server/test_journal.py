@@ -9,7 +9,8 @@ import pytest
 from tapes import Told
 
 from dashboard.server import journal as module
-from dashboard.server.journal import Journal, LaneKind, Row, State, thin_lane
+from dashboard.server.journal import Journal, thin_lane
+from dashboard.server.lanes import LaneKind, Row, State
 
 SECOND_NS = 1_000_000_000
 STATES = [state for state in State if state is not State.GONE]

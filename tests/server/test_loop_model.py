@@ -9,7 +9,7 @@ from tapes import MS, Tape
 
 from dashboard.records import Kind
 from dashboard.server import journal
-from dashboard.server.journal import State
+from dashboard.server.lanes import State
 from dashboard.server.loop_model import LIVE_STEP_NS
 
 WHERE = "shop.py:7 in buy"

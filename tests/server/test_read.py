@@ -15,7 +15,7 @@ from dashboard.records import RECORD_BYTES, Cell, Kind, RingState
 from dashboard.ring import RingReader, create_ring
 from dashboard.server import read as module
 from dashboard.server.folders import rings_in
-from dashboard.server.journal import State
+from dashboard.server.lanes import State
 from dashboard.server.read import SCAN_EVERY_NS, Follower
 from dashboard.server.session import Session
 

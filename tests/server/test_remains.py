@@ -9,7 +9,8 @@ from collections import defaultdict
 import pytest
 
 from dashboard.server import remains as module
-from dashboard.server.journal import Journal, LaneKind, State
+from dashboard.server.journal import Journal
+from dashboard.server.lanes import LaneKind, State
 from dashboard.server.remains import Remains
 
 SECOND = 1_000_000_000

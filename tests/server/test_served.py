@@ -6,7 +6,7 @@ import pytest
 from tapes import Tape
 
 from dashboard.records import FROM_WEBSOCKET, Kind
-from dashboard.server.journal import LaneKind
+from dashboard.server.lanes import LaneKind
 from dashboard.server.served import STREAM_NS
 
 

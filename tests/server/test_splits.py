@@ -8,7 +8,8 @@ import pytest
 from tapes import Told
 
 from dashboard.server import splits as module
-from dashboard.server.journal import Journal, State
+from dashboard.server.journal import Journal
+from dashboard.server.lanes import State
 from dashboard.server.splits import PARTS, PRECEDENCE, Requests
 
 SPAN = 0xABC

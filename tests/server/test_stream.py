@@ -13,7 +13,7 @@ from tapes import Told, decode
 from dashboard.ring import Identity
 from dashboard.server import stream as module
 from dashboard.server import wire
-from dashboard.server.journal import State
+from dashboard.server.lanes import State
 from dashboard.server.session import Session
 from dashboard.server.stream import Stream
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from tapes import MS, Tape
 
-from dashboard.server.journal import Change, Lane, LaneKind, Row, State
+from dashboard.server.journal import Change
+from dashboard.server.lanes import Lane, LaneKind, Row, State
 from dashboard.server.trace import Mark, Track, trace_events
 
 TRACKS = {1: Track(77, "shop")}

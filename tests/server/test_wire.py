@@ -13,7 +13,7 @@ from tapes import MS, Told, decode
 from dashboard.records import FIELD_SEPARATOR, LAP_SHIFT, RECORD, Cell, Kind, RingState
 from dashboard.ring import Identity
 from dashboard.server import wire
-from dashboard.server.journal import LaneKind, Row, State
+from dashboard.server.lanes import LaneKind, Row, State
 from dashboard.server.session import Session
 from dashboard.server.victims import CLOCKWORK
 

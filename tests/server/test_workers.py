@@ -6,7 +6,7 @@ import pytest
 from tapes import Tape
 
 from dashboard.records import Door, Kind
-from dashboard.server.journal import LaneKind, State
+from dashboard.server.lanes import LaneKind, State
 from dashboard.server.workers import IDLE_NS, MAX_LANES, Tokens
 
 
