@@ -30,12 +30,9 @@ def serving(app, loop):
     assert started.wait(20), "uvicorn did not start within 20 s"
     port = server.servers[0].sockets[0].getsockname()[1]
 
-    def get(path, headers=None):
-        if headers is None:
-            headers = {}
-        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
-        for name, value in headers.items():
-            request.add_header(name, value)
+    def get(path, headers=None, body=None):
+        url = f"http://127.0.0.1:{port}{path}"
+        request = urllib.request.Request(url, body, headers or {})
         try:
             with urllib.request.urlopen(request, timeout=20) as response:
                 response.read()

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import signal
 import socket
 import time
 import urllib.error
@@ -22,6 +23,10 @@ from dashboard.ring.folder import remove_stale
 from dashboard.server.folders import rings_in
 from dashboard.server.read import SCAN_EVERY_NS, Follower
 from dashboard.server.session import Session
+
+#: So long that whoever did not take notice would call it a stall.
+ASLEEP_S = 2
+CROWD = 200
 
 pytestmark = pytest.mark.skipif(
     not hasattr(resource, "prlimit"), reason="limits of another process need Linux"
@@ -159,6 +164,41 @@ def test_viewer_that_never_reads(product):
     with Viewer(product.url, window=4096), Viewer(product.url) as viewer:
         numbers = viewer.read(100)
 
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def test_machine_sleeps(product):
+    """What was asleep as a whole goes on: no frame is missing, no step is blamed."""
+    pids = (demo_pid(product), product.process.pid)
+    with Viewer(product.url) as viewer:
+        viewer.read(1)
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(ASLEEP_S)
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+        numbers = viewer.read(40)
+    outcome = product.outcome("fast")
+    state = product.get("/api/state")
+
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert outcome["trouble"] == ""
+    assert [loop["state"] for loop in state["loops"] if loop["state"] == "frozen"] == []
+    blamed = [stall for stall in state["stalls"] if not stall["starved"]]
+    assert [each for each in blamed if each["duration_ms"] >= ASLEEP_S * 1000] == []
+
+
+def test_two_hundred_come_back(product):
+    """Two hundred pages that all come back at once are served, and no other is hurt."""
+    with Viewer(product.url) as viewer:
+        with ExitStack() as stack:
+            crowd = [stack.enter_context(Viewer(product.url)) for _ in range(CROWD)]
+            shown = [len(each.read(1)) for each in crowd]
+        numbers = viewer.read(60)
+
+    assert min(shown) >= 1
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -248,12 +249,21 @@ def test_open_to_others(start):
     _, page, link = start("--no-demo", "--host", "0.0.0.0")
 
     assert link.startswith(f"{page}/?token=")
+    assert connects("127.0.0.2", urlsplit(page).port)
     assert get(f"{page}/healthz") == {"status": "ok"}
     order = urllib.request.Request(f"{page}/api/trigger/fast", data=b"{}")
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(order, timeout=10)
     with caught.value as answer:
         assert answer.status == 403
+
+
+def test_token_is_new_with_each_run():
+    """No two runs share a token, and none can be guessed."""
+    tokens = {read_flags(["--host", "0.0.0.0"])[0].token for _ in range(20)}
+
+    assert len(tokens) == 20
+    assert min(map(len, tokens)) >= 20
 
 
 def test_token_is_printed_once(start):
@@ -293,6 +303,26 @@ def test_serves(start, wait_for_demo):
     assert get(f"{page}/healthz") == {"status": "ok"}
     assert get(f"{demo}/healthz") == {"status": "ok"}
     assert f"{demo}/blocking?seconds=2" == example
+
+
+def test_nobody_else_connects(start, wait_for_demo):
+    """Without `--host` no other address of this machine leads to the page or the demo app."""
+    _, page, demo, _ = start("--demo-port", "0")
+    wait_for_demo(demo)
+    ports = [urlsplit(url).port for url in (page, demo)]
+
+    # On Linux all of 127.* is this machine, and so is 0.0.0.0 to who listens there.
+    assert [connects("127.0.0.1", port) for port in ports] == [True, True]
+    assert [connects("127.0.0.2", port) for port in ports] == [False, False]
+
+
+def connects(host, port):
+    """Say whether somebody listens there."""
+    try:
+        socket.create_connection((host, port), timeout=20).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_no_demo(start):

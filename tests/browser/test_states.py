@@ -6,7 +6,11 @@ import json
 import os
 import re
 import signal
+import threading
+import time
 import urllib.request
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from hands import press, wait_finished, wait_lamp, wait_state
@@ -64,6 +68,51 @@ def test_behind_then_gone_then_live(page, product):
 
     wait_state(page, "live")
     expect(page.locator(CARD)).to_be_hidden()
+
+
+def test_news_in_bunches(product, browser):
+    """Behind a proxy that buffers the page says that news comes late, and why."""
+    context = browser.new_context()
+    page = context.new_page()
+    with buffering_proxy(product.url) as url:
+        page.goto(url)
+        expect(page.locator(CARD)).to_contain_text("News comes late", timeout=40_000)
+        expect(page.locator(CARD)).to_contain_text("a proxy between")
+        context.close()
+
+
+@contextmanager
+def buffering_proxy(dashboard):
+    """Pass everything on, but of a stream only every now and then what has come."""
+    hold_s = 1.5
+
+    class Passing(BaseHTTPRequestHandler):
+        def do_GET(self):
+            # A page that is closed hangs up in the middle.
+            with (
+                suppress(OSError),
+                urllib.request.urlopen(dashboard + self.path) as answer,
+            ):
+                self.send_response(answer.status)
+                self.send_header("Content-Type", answer.headers["Content-Type"])
+                self.end_headers()
+                is_stream = self.path.startswith("/events")
+                held, let_go_s = b"", 0.0
+                while data := answer.read1(1 << 16):
+                    held += data
+                    if not is_stream or time.monotonic() - let_go_s > hold_s:
+                        self.wfile.write(held)
+                        held, let_go_s = b"", time.monotonic()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Passing) as proxy:
+        proxy.daemon_threads = True
+        proxy.block_on_close = False
+        threading.Thread(target=proxy.serve_forever).start()
+        yield f"http://127.0.0.1:{proxy.server_port}"
+        proxy.shutdown()
 
 
 def test_demo_app_restarts_in_sight(page, product):

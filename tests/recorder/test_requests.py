@@ -8,7 +8,7 @@ import weakref
 from types import SimpleNamespace
 
 import pytest
-from fastapi import BackgroundTasks, FastAPI
+from fastapi import BackgroundTasks, FastAPI, Request
 from rings import read_ring
 from serving import serving
 
@@ -113,7 +113,8 @@ def test_nothing_private_is_recorded(ring_dir):
 
     @app.post("/items/{item}")
     @app.get("/items/{item}")
-    async def item(item: str):
+    async def item(item: str, request: Request):
+        await request.body()
         await asyncio.sleep(0.03)
         task = asyncio.create_task(fail(item))
         await asyncio.wait([task])
@@ -126,6 +127,7 @@ def test_nothing_private_is_recorded(ring_dir):
     with serving(dashboard.observe(app), "asyncio") as get:
         get("/items/SECRET?token=SECRET", headers)
         get("/nowhere/SECRET?token=SECRET", headers)
+        get("/items/SECRET", headers, body=b"SECRET")
     (path,) = ring_dir.glob("*.ring")
 
     data = path.read_bytes()

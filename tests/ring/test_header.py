@@ -13,6 +13,7 @@ from dashboard.records import (
     FORMAT_VERSION,
     RECORD_BYTES,
     Cell,
+    Kind,
     RingState,
 )
 from dashboard.ring import (
@@ -78,6 +79,20 @@ def test_own_file(tmp_path):
 
     assert len(paths) == 3
     assert {path.stat().st_mode & 0o777 for path in paths} == {0o600}
+
+
+def test_size(tmp_path):
+    """A ring takes its 8.7 MB from the first moment on, however much is written to it."""
+    writer = create_ring(kind="asyncio", title="", loop_no=1, directory=tmp_path)
+    before = writer.path.stat()
+    for number in range(300_000):
+        writer.write(int(Kind.POLL), number, 0, 0, 0)
+    for number in range(10_000):
+        writer.intern(f"a name that nobody else has, {number}")
+    after = writer.path.stat()
+
+    assert before.st_size == after.st_size < 8.7e6
+    assert before.st_blocks == after.st_blocks >= before.st_size // 512
 
 
 @pytest.mark.parametrize("size", [0, 7, 2048, RECORDS_AT - 1, RECORDS_AT + 8, -1])

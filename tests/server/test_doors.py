@@ -139,6 +139,16 @@ def test_wrong_token(client, token):
     assert post.status_code == 403
 
 
+def test_constant_time(client, monkeypatch):
+    """Whether a token is the right one is for the constant-time comparison alone to say."""
+    monkeypatch.setattr("hmac.compare_digest", lambda *_: False)
+    link = client.get("/", params={"token": TOKEN}, follow_redirects=False)
+    headers = {"Authorization": f"Bearer {TOKEN}", "Cookie": f"{COOKIE}={TOKEN}"}
+    post = client.post("/api/trigger/fast", json=ORDER, headers=headers)
+
+    assert (link.status_code, post.status_code) == (403, 403)
+
+
 def test_programs_send_the_token(client):
     """A program gives the token as a header."""
     headers = {"Authorization": f"Bearer {TOKEN}"}

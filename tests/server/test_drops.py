@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 from made_up import make_recording
 
 from dashboard.errors import BadParameter
-from dashboard.server import drops, recording
+from dashboard.server import budgets, drops, recording
 
 DATA = re.compile(r'data-part="handout">(.+?)</script>', re.DOTALL)
 HOSTILE = "</script><script>alert(1)</script>"
@@ -67,6 +69,21 @@ def test_refused(client, data, status, says):
     assert answer.status_code == status
     assert says in answer.json()["detail"]
     assert "\n" not in answer.json()["detail"]
+
+
+def test_reader_is_bounded():
+    """The process that reads a dropped file may take so much memory, computing and disk."""
+    limits = "resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE"
+    code = (
+        "import resource; from dashboard.server.drop_page import _bound; _bound(); "
+        f"print(*(resource.getrlimit(each) for each in ({limits})), sep='')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    bounds = (4 << 30, 120, budgets.DROP_PAGE_BYTES)
+    assert done.stdout == "".join(f"({most}, {most})" for most in bounds) + "\n"
 
 
 def test_bounded(client, app, monkeypatch):
