@@ -95,6 +95,23 @@ def test_talk_by_clicker(page, product):
     expect(page.locator(".triggers")).to_be_visible()
 
 
+def test_clicker_leaves_the_list(page):
+    """Out of the list Page Down goes on with the talk, Page Up back to where it was."""
+    stories = page.locator("[data-part=story-list]")
+    count = page.locator("[data-part=story-count]")
+    page.keyboard.press("o")
+    expect(stories).to_be_visible()
+    page.keyboard.press("PageDown")
+    expect(stories).to_be_hidden()
+    expect(count).to_contain_text("1 of")
+
+    page.keyboard.press("o")
+    expect(stories).to_be_visible()
+    page.keyboard.press("PageUp")
+    expect(stories).to_be_hidden()
+    expect(count).to_contain_text("1 of")
+
+
 def test_race(page):
     """Two variants are drawn on one axis, with their numbers below."""
     open_story(page, "lock_across_io")

@@ -46,7 +46,7 @@ export class StoriesView {
     this.#onRace = onRace;
     this.#onLayout = onLayout;
     this.#signal = signal;
-    this.#list = new StoryList(root, (id) => this.open(id), signal);
+    this.#list = new StoryList(root, (id) => this.open(id), () => this.on(), signal);
     const names = ["count", "heading", "lesson", "variants", "look", "code", "code-place", "race"];
     this.#parts = Object.fromEntries(names.map((name) => [name, part(root, `story-${name}`)]));
     const buttons = { close: this.close, on: this.on, back: this.back, all: () => this.#list.show() };

@@ -1,6 +1,7 @@
 // @ts-check
 
-// The dialog that lists all stories by family: a table of contents, nothing more.
+// The dialog that lists all stories by family: a table of contents, nothing more. The clicker leads out
+// of it: on with the talk, or back to where it was.
 
 import { countOf } from "../format.js";
 import { make, part, setMarked, setText } from "./parts.js";
@@ -13,9 +14,10 @@ export class StoryList {
   /**
    * @param {ParentNode} root
    * @param {(id: string) => void} onChoose
+   * @param {() => void} onOn the talk goes on
    * @param {AbortSignal} signal
    */
-  constructor(root, onChoose, signal) {
+  constructor(root, onChoose, onOn, signal) {
     this.#dialog = /** @type {HTMLDialogElement} */ (part(root, "story-list"));
     this.#list = part(root, "story-families");
     this.#open = part(root, "open-stories");
@@ -30,6 +32,16 @@ export class StoryList {
       { signal },
     );
     this.#open.addEventListener("click", () => this.show(), { signal });
+    this.#dialog.addEventListener(
+      "keydown",
+      (event) => {
+        if (event.code !== "PageDown" && event.code !== "PageUp") return;
+        event.preventDefault();
+        this.#dialog.close();
+        if (event.code === "PageDown") onOn();
+      },
+      { signal },
+    );
   }
 
   /** @param {import("../model/tour.js").Story[]} stories */
