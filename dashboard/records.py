@@ -148,6 +148,9 @@ class Kind(IntEnum):
     MARK = 36
     """The program says at `t` that something happened: `b` = what, `a` = the task that
     said so, or 0."""
+    SPAWNED = 37
+    """Task `a`, which works for no request, was made by another task, at the line `b` =
+    file, line, function: the innermost of the user's code. Stands after its BORN."""
 
 
 class Origin(IntEnum):

@@ -147,7 +147,7 @@ def decode(frame):
             t += delta
             rows.append(Row(t, *rest))
     lanes = [
-        Lane(number, LaneKind(kind), loop, label, request, began)
-        for number, kind, loop, label, request, began in frame["lanes"]
+        Lane(number, LaneKind(kind), loop, label, request, began, spawn)
+        for number, kind, loop, label, request, began, spawn in frame["lanes"]
     ]
     return Change(frame["strings"], lanes, rows)

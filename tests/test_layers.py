@@ -105,7 +105,7 @@ ARROWS = {
     "remedies": {"meanings", "parse"},
     "advice": {"remedies"},
     "look": set(),
-    "rules": {"facts", "incidents", "lanes", "look", "remedies", "victims", "waits"},
+    "rules": {"facts", "incidents", "lanes", "look", "remedies", "task", "waits"},
     "findings": {"look", "rules", "stalls"},
     "process": set(),
     "thread_cpu": {"process"},

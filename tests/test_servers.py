@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,10 @@ import pytest
 
 from dashboard.records import Cell, RingState
 from dashboard.ring import RingReader, parent_of
+from dashboard.server.folders import rings_in
+from dashboard.server.read import Follower
+from dashboard.server.session import Session
+from dashboard.server.task import CLOCKWORK
 
 APP = """
 import os
@@ -44,6 +49,7 @@ SERVERS = {
         *["gunicorn", "shop:app", "--bind", "127.0.0.1:{port}", "--workers", "2"],
         *["--worker-class", "uvicorn_worker.UvicornWorker", "--no-control-socket"],
     ],
+    "Hypercorn": ["hypercorn", "shop:app", "--bind", "127.0.0.1:{port}"],
     "gunicorn, preloaded": [
         *["gunicorn", "shop:app", "--bind", "127.0.0.1:{port}", "--workers", "2"],
         *["--worker-class", "uvicorn_worker.UvicornWorker", "--preload"],
@@ -61,6 +67,8 @@ def serve(tmp_path):
     def serve(name):
         if "gunicorn" in name:
             pytest.importorskip("uvicorn_worker")
+        elif name == "Hypercorn":
+            pytest.importorskip("hypercorn")
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
         words = [word.format(port=port) for word in SERVERS[name]]
@@ -132,6 +140,23 @@ def test_each_worker_is_recorded(serve, tmp_path, name):
     process.terminate()
     process.wait(20)
     assert set(rings(tmp_path).values()) == {RingState.STOPPED}
+
+
+@pytest.mark.parametrize("name", ["uvicorn", "gunicorn", "Hypercorn"])
+def test_clockwork_is_known(serve, tmp_path, name):
+    """All that lives in a server that has nothing to do is known as its clockwork."""
+    _, url = serve(name)
+    session = Session(origin_ns=time.monotonic_ns())
+    follower = Follower(rings_in(tmp_path / "rings"), session)
+    until(lambda: ask(url), "an answer")
+
+    def living():
+        follower.poll()
+        tasks = [loop.model.tasks.by_no.values() for loop in session.loops.values()]
+        return {task.name for each in tasks for task in each}
+
+    until(lambda: living() and living() <= CLOCKWORK, "a server that is idle")
+    follower.close()
 
 
 def test_recycled_worker(serve, tmp_path):

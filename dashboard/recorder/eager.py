@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard.recorder.recorder import WAITING, TaskEntry, current_request
 from dashboard.recorder.replacing import replaced, restore
+from dashboard.recorder.spawns import tell_spawn
 from dashboard.records import Kind
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def _note(rec: Recorder, task: Any, coro: Any, began: int, context: Any) -> None
     owner = rec.current & 0xFFFFFFFF
     is_done = task.done()
     rec.ring.write(Kind.BORN, began, request << 32 | owner, entry.no, name)
+    if not request and rec.current > 0:
+        tell_spawn(rec, entry.no)
     rec.ring.write(Kind.EAGER, began, ended, entry.no, is_done)
     if not is_done:
         entry.state = WAITING

@@ -18,11 +18,12 @@ from threading import get_ident
 from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 
+from dashboard.recorder.spawns import tell_spawn
 from dashboard.records import FIELD_SEPARATOR, Cell, Kind, RingState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
-    from types import CodeType
+    from types import CodeType, FrameType
 
     from dashboard.ring import RingWriter
 
@@ -215,6 +216,8 @@ class Recorder:
         request = context.get(current_request, 0) if context is not None else 0
         owner = self.current & 0xFFFFFFFF
         self.ring.write(BORN, self.now_ns(), request << 32 | owner, number, name)
+        if not request and self.current > 0:
+            tell_spawn(self, number)
         return entry
 
     def adopt(self, task: Any, state: int) -> TaskEntry:
@@ -313,6 +316,19 @@ class Recorder:
                 return 0
             index = self.intern(code.co_qualname, code.co_filename, code.co_firstlineno)
             self.names[id(code)] = index
+            self._codes.append(code)
+        return index
+
+    def name_line(self, frame: FrameType) -> int:
+        """Return the string index of the line at which a frame is, or 0."""
+        code = frame.f_code
+        key = (id(code), frame.f_lasti)
+        index = self.names.get(key)
+        if index is None:
+            if len(self._codes) >= MAX_NAMES:
+                return 0
+            where = code.co_filename, frame.f_lineno, code.co_qualname
+            index = self.names[key] = self.intern(*where)
             self._codes.append(code)
         return index
 

@@ -22,6 +22,7 @@ from dashboard.recorder.recorder import (
     current_request,
 )
 from dashboard.recorder.replacing import replaced
+from dashboard.recorder.spawns import tell_spawn
 from dashboard.recorder.wakers import Soon, owner_of
 from dashboard.records import Kind
 
@@ -138,6 +139,9 @@ def make_call_soon(rec: Recorder, loop: Any) -> Callable[..., Any]:
                             tag = tags[BORN]
                         if offset:
                             pack(buffer, offset, now, owner, number, name, tag)
+                        # Made by a task, and for no request.
+                        if 0 < owner < 1 << 31:
+                            tell_spawn(rec, number)
                 elif entry.state == RUNNING:
                     # It hands itself back to the loop, as its step's end will tell.
                     entry.state = READY

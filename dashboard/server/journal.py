@@ -109,10 +109,18 @@ class Journal:
         return known[index] if 0 <= index < len(known) else ""
 
     def add_lane(
-        self, kind: LaneKind, *, loop: int, label: str, t: int, request: int = 0
+        self,
+        kind: LaneKind,
+        *,
+        loop: int,
+        label: str,
+        t: int,
+        request: int = 0,
+        spawn: str = "",
     ) -> int:
         """Begin a lane and return its number, from 1."""
-        lane = Lane(self._next_lane, kind, loop, self.intern(label), request, t)
+        name, line = self.intern(label), self.intern(spawn)
+        lane = Lane(self._next_lane, kind, loop, name, request, t, line)
         self._next_lane += 1
         self._lanes[lane.id] = lane
         self._fresh[lane.id] = lane

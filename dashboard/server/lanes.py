@@ -57,4 +57,6 @@ class Lane:
     label: int
     request: int
     t: int
+    spawn: int = 0
+    """The line that made a task, as a string's index."""
     open_ns: int = 0

@@ -15,7 +15,7 @@ from dashboard.server.incidents import IncidentKind
 from dashboard.server.lanes import State
 from dashboard.server.look import Hit, Look, Rule
 from dashboard.server.remedies import NOT_YET
-from dashboard.server.victims import CLOCKWORK
+from dashboard.server.task import CLOCKWORK
 from dashboard.server.waits import base_of
 
 if TYPE_CHECKING:

@@ -295,7 +295,7 @@ class Stalls:
         if request is not None:
             key = held.Key(held.REQUEST, request.id)
             self.delayed(loop, key, held.of_request(request, 0), since_ns, t)
-        elif task.name not in held.CLOCKWORK:
+        elif not task.is_clockwork:
             victim = held.Victim(task.name, 0, task.lane)
             self.delayed(loop, held.Key(held.TASK, task.no), victim, since_ns, t)
 

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 #: What a suspended task does, as far as we know before it is due.
 AWAY = frozenset({State.WAITING, State.THREAD, State.PROCESS, State.THREAD_QUEUE})
+#: Tasks by which servers keep themselves going: uvicorn, alone and as gunicorn's
+#: worker, and Hypercorn. Nobody waits for them.
+CLOCKWORK = frozenset(
+    {
+        *("Server.serve", "Server._serve", "UvicornWorker._serve", "LifespanOn.main"),
+        *("worker_serve", "raise_shutdown", "Lifespan.handle_lifespan"),
+    }
+)
 
 
 @dataclass(slots=True)
@@ -57,6 +65,8 @@ class Task:
     """What it has running, or in line, in threads and processes."""
     made_by: int = 0
     """The task that made it, or 0."""
+    made_at: str = ""
+    """The line that made it: `file:line in function`, or nothing is known."""
     serves: int = 0
     """The request that this task was made for: it ends when the task does."""
     woken_by: int = 0
@@ -66,6 +76,17 @@ class Task:
     """The journal's index of its name."""
     is_known: bool = True
     """Whether its name was told; else its birth was a record that we never saw."""
+
+    @property
+    def is_clockwork(self) -> bool:
+        """Whether a server keeps itself going by it."""
+        return self.name in CLOCKWORK
+
+    @property
+    def counts_as(self) -> int:
+        """Its state, but that nobody waits for a server's clockwork to be ready."""
+        is_in_line = self.state in (State.READY, State.DUE)
+        return State.WAITING if is_in_line and self.is_clockwork else self.state
 
 
 def waiting_state(task: Task) -> int:

@@ -165,6 +165,7 @@ class Tasks:
             label=task.name,
             t=began,
             request=request.id if request is not None else 0,
+            spawn=task.made_at,
         )
         if task.since_ns > began:
             info, who = self.explanations.waker(task.made_by, "")
@@ -264,6 +265,12 @@ class Tasks:
         task.made_by = owner if owner < 1 << 31 else 0
         self.add(task, t)
 
+    def spawned(self, t: int, u: int, a: int, b: int) -> None:
+        """It is told which line made a task."""
+        task = self.by_no.get(a)
+        if task is not None:
+            task.made_at = str(self._names.place(b))
+
     def gone(self, t: int, u: int, a: int, b: int) -> None:
         """A task was destroyed while it was pending."""
         task = self.by_no.get(a)
@@ -323,8 +330,8 @@ class Tasks:
                 self.set(task, State.DUE, max(deadline, task.since_ns))
 
     def count(self, *states: int) -> int:
-        """How many tasks are in one of these states."""
-        return sum(task.state in states for task in self.by_no.values())
+        """How many tasks are in one of these states, a server's clockwork waiting."""
+        return sum(task.counts_as in states for task in self.by_no.values())
 
     def worst_due_ns(self, now_ns: int) -> int:
         """How late the latest timer is that the loop has not looked at yet."""

@@ -26,8 +26,6 @@ HELD_UP = frozenset({State.READY, State.DUE, State.OUTSIDE})
 #: The server makes a task for each request that it has read. Before its first step
 #: it cannot be told whose it is, but that it is one.
 SERVERS_TASK = "RequestResponseCycle.run_asgi"
-#: The server's own clockwork: nobody waits for it.
-CLOCKWORK = frozenset({"Server.serve", "Server._serve", "LifespanOn.main"})
 
 REQUEST, TASK, TIMER = "request", "task", "timer"
 
@@ -212,7 +210,7 @@ def count_held(
         if request.id != blamed and delay_ns > 0:
             victims.hold(Key(REQUEST, request.id), of_request(request, delay_ns))
     for task in loop.tasks.by_no.values():
-        if task.request is not None or task.state not in (State.READY, State.DUE):
+        if task.request is not None or task.counts_as not in (State.READY, State.DUE):
             continue
         is_fresh = is_unread(task)
         if is_fresh and announced:
@@ -220,7 +218,7 @@ def count_held(
             announced -= 1
             continue
         delay_ns = end_ns - max(task.since_ns, start_ns)
-        if delay_ns > 0 and task.name not in CLOCKWORK:
+        if delay_ns > 0:
             hold_task(victims, task, delay_ns, is_fresh=is_fresh)
 
 

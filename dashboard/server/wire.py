@@ -220,6 +220,7 @@ def _lane(lane: Lane, origin_ns: int) -> list[int]:
         lane.label,
         lane.request,
         lane.t - origin_ns,
+        lane.spawn,
     ]
 
 

@@ -205,7 +205,7 @@ function draw(nowMs, isChanged) {
       endNs: viewport.momentNs(latestNs),
       headNs,
       isLive: viewport.isLive,
-      pointerNs: viewport.pointer?.ns ?? null,
+      pointerNs: viewport.pointer ? timeline.scale.toNs(viewport.pointer.xPx) : null,
     },
     timeline.palette,
   );
@@ -269,7 +269,7 @@ listenToPointer(
   timeline.element,
   viewport,
   {
-    scale: () => timeline.scale,
+    scale: () => timeline.scaleAt(nowNs()),
     nowNs,
     overflows: () => timeline.overflows,
     scrollBy: (deltaPx) => timeline.scrollBy(deltaPx),

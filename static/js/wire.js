@@ -54,7 +54,10 @@ export const WEBSOCKET_LANE = 5;
 export const STREAM_LANE = 6;
 
 /** Tasks by which a server keeps itself going: nobody waits for them. As the model knows them. */
-export const CLOCKWORK = new Set(["Server.serve", "Server._serve", "LifespanOn.main"]);
+export const CLOCKWORK = new Set([
+  "Server.serve", "Server._serve", "UvicornWorker._serve", "LifespanOn.main",
+  "worker_serve", "raise_shutdown", "Lifespan.handle_lifespan"
+]);
 
 /**
  * Requests, also those that stay open for long.
@@ -179,7 +182,7 @@ export function isOn({ over, unfinished }) {
  * @property {number[]} info
  * @property {number[]} who
  *
- * @typedef {[number, number, number, number, number, number]} LaneRow id, kind, loop, label, request, t
+ * @typedef {[number, number, number, number, number, number, number]} LaneRow id, kind, loop, label, request, t, spawn
  *
  * @typedef {object} Frame
  * @property {number} seq

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hands import press, wait_finished, wait_state
+from hands import held, near, press, reaches, wait_finished, wait_state
 from playwright.sync_api import expect
 
 CANVAS = "[data-part=canvas]"
@@ -26,6 +26,16 @@ def served(page):
 def part(page, name):
     """Return a part of the page."""
     return page.locator(f"[data-part={name}]")
+
+
+def picture(page):
+    """Return the left edge and the width of the picture, the names left out."""
+    box = page.locator(CANVAS).bounding_box()
+    gutter = page.evaluate(
+        "parseFloat(getComputedStyle(document.documentElement)"
+        ".getPropertyValue('--canvas-gutter'))"
+    )
+    return box["x"] + gutter, box["width"] - gutter
 
 
 def fragment(page, *wanted):
@@ -65,16 +75,46 @@ def test_move_and_undo(served):
 def test_zoom_stays_under_the_pointer(served):
     """Zooming with the wheel keeps what is under the pointer under it, to a microsecond."""
     page = served
-    box = page.locator(CANVAS).bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 60)
+    left, width = picture(page)
+    start, length = held(page)
+    x = round(left + width * 0.6)
+    page.mouse.move(x, page.locator(CANVAS).bounding_box()["y"] + 60)
     page.keyboard.down("Control")
     for _ in range(80):
         page.mouse.wheel(0, -100)
     page.keyboard.up("Control")
 
     expect(part(page, "range")).to_have_text("1 µs wide")
+    share = (x - left) / width
+    is_there = near(start + share * length, 1000)
+    held(page, lambda begin, wide: wide == 1000 and is_there(begin + share * wide))
     page.keyboard.press("End")
     expect(part(page, "range")).to_have_text("last 10 s")
+
+
+def test_drag_and_point(served):
+    """A drag takes the picture with it; what is under the pointer is told beside it."""
+    page = served
+    left, width = picture(page)
+    start, length = held(page)
+    y = page.locator(CANVAS).bounding_box()["y"] + 60
+    x = round(left + width * 0.5)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 150, y, steps=5)
+    page.mouse.up()
+    is_there = near(start - 150 * length / width, length / width)
+    held(page, lambda begin, wide: wide == length and is_there(begin))
+
+    page.keyboard.press("End")
+    tooltip = part(page, "tooltip")
+    expect(tooltip).to_be_visible()
+    expect(part(page, "tooltip-name")).to_contain_text("loopscope demo")
+    box = tooltip.bounding_box()
+    assert box["x"] - 30 <= x + 150 <= box["x"] + box["width"] + 30
+    assert abs(box["y"] - y) < 40
+    page.mouse.move(x, y - 200)
+    expect(tooltip).to_be_hidden()
 
 
 def test_marked_stretch(served):
@@ -274,13 +314,3 @@ def test_spotlight_of_the_presenter(served):
     reaches(page, count, lambda found: 0 < found < before / 2)
     page.keyboard.press("Escape")
     reaches(page, count, lambda found: found == before)
-
-
-def reaches(page, script, is_wanted):
-    """Wait until what a script finds is as wanted."""
-    for _ in range(400):
-        found = page.evaluate(script)
-        if is_wanted(found):
-            return
-        page.wait_for_timeout(50)
-    pytest.fail(f"after 20 s it is still {found!r}")

@@ -638,3 +638,18 @@ def test_block_of_a_task_just_born(tape):
     assert tape.model.running_owner == 1
     assert tape.model.tasks.by_no[1].name == "handler"
     assert tape.model.running_since == 30
+
+
+def test_line_that_made_a_task(tape):
+    """A task's lane says which line made it, as far as that is told."""
+    line = tape.text("/srv/shop.py", 7, "main")
+    tape.born(2, "worker", 5).put(Kind.SPAWNED, 6, 0, 2, line)
+    tape.step(2, 10, 20).born(3, "other", 25).step(3, 30, 40).play()
+    lanes = tape.journal.take(50).lanes
+    text = tape.journal.text
+
+    assert {text(lane.label): text(lane.spawn) for lane in lanes} == {
+        "loop": "",
+        "worker": "shop.py:7 in main",
+        "other": "",
+    }

@@ -8,8 +8,10 @@ from tapes import MS, Tape
 from dashboard.records import LAP_SHIFT, RECORD, Kind
 from dashboard.ring import Identity
 from dashboard.server import victims as module
+from dashboard.server.lanes import State
 from dashboard.server.session import Session
 from dashboard.server.stalls import STALL_NS
+from dashboard.server.task import CLOCKWORK
 from dashboard.server.victims import Door, Stretch, Sum, say_ns, words
 
 LONG = 4 * STALL_NS
@@ -147,11 +149,15 @@ def test_who_gives_up_was_held_up(tape):
     assert held(tape) == {("request", "GET /3"): 2 * STALL_NS}
 
 
-def test_clockwork(tape):
-    """The server's own tick is nobody's delay."""
-    tape.born(2, "Server.serve", 40).step(1, 100, 100 + LONG).play()
+@pytest.mark.parametrize("name", sorted(CLOCKWORK))
+def test_clockwork(tape, name):
+    """A server's own tick is nobody's delay, and nobody who is ready."""
+    tape.born(2, name, 40).step(1, 100, 100 + LONG).play()
+    tasks = tape.model.tasks
 
     assert held(tape) == {}
+    assert tasks.by_no[2].state == State.READY
+    assert (tasks.count(State.READY, State.DUE), tasks.count(State.WAITING)) == (0, 2)
 
 
 def test_many_tasks_are_summed(tape):

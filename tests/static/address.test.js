@@ -32,7 +32,7 @@ test("any view comes back from its address as it was", () => {
       held: isHeld ? { startNs, rangeNs, atNs: random() < 0.5 ? startNs + whole(rangeNs) : null } : null,
       rangeNs: isHeld ? 10e9 : rangeNs,
       filter: random() < 0.5 ? "#12 /slow & ü=%" : "",
-      grouping: ["time", "name", "worker"][whole(3)],
+      grouping: ["time", "name", "spawn", "worker"][whole(4)],
       pins: Array.from({ length: whole(4) }, () => whole(5000)),
       unfolded: Array.from({ length: whole(3) }, () => whole(5000)),
       showsTasks: random() < 0.5,

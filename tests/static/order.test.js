@@ -37,6 +37,17 @@ test("by route, rows of one route stand together in the order in which routes ca
   assert.equal(new Set(order.entries.map(({ section }) => section)).size, 3);
 });
 
+test("by the line that made them, tasks stand together under that line; requests stay as they came", () => {
+  const tasks = ["a.py:1 in main", "a.py:9 in feed", "a.py:1 in main", ""].map((spawn) =>
+    Object.assign(lane(TASK_LANE), { spawn }),
+  );
+  const requests = ["/b", "/a"].map((label, i) => lane(REQUEST_LANE, { label, request: i + 1 }));
+  const order = orderLanes([...tasks, ...requests], SIGHT, { ...EVERYTHING, grouping: "spawn", showsTasks: true });
+
+  assert.deepEqual(lanesOf(order), [...requests, tasks[0], tasks[2], tasks[1], tasks[3]]);
+  assert.deepEqual(order.entries.map(({ heading }) => heading).filter(Boolean), ["from a.py:1 in main", "from a.py:9 in feed"]);
+});
+
 test("by worker, each worker's requests and threads stand together under its name", () => {
   const loops = [1, 2].map((loop) => lane(LOOP_LANE, { loop, label: `api · ${loop}` }));
   const rows = [2, 1, 2].map((loop, i) => lane(REQUEST_LANE, { loop, request: i + 1 }));

@@ -57,7 +57,7 @@ export const BINDINGS = Object.freeze([
   bind(["KeyI"], "I", "pin the selected row to the top, or let it go", (a) => a.pin()),
   bind(["KeyU"], "U", "go to who woke the selected slice, or what it waits for", (a) => a.waker()),
   bind(["KeyX"], "X", "unfold the selected request's tasks", (a) => a.fold()),
-  bind(["KeyG"], "G", "rows as they came, by route, by worker", (a) => a.group()),
+  bind(["KeyG"], "G", "rows as they came, by route or coroutine, by the line that made the task, by worker", (a) => a.group()),
   bind(["KeyT"], "T", "show or hide tasks of no request", (a) => a.toggleTasks()),
   bind(["Slash", "/"], "/", "filter rows; Enter finds the next slice", (a) => a.search()),
   bind(["KeyV"], "V", "the same as a table", (a) => a.table()),
@@ -77,6 +77,7 @@ export const BINDINGS = Object.freeze([
 export const GESTURES = Object.freeze([
   { shown: "Drag, wheel", words: "move through time (or rows, when they overflow)" },
   { shown: "Ctrl + wheel", words: "zoom at the pointer; two fingers do the same" },
+  { shown: "Tap", words: "select a slice, and be told what it is" },
   { shown: "Shift + drag", words: "mark a stretch: its length, totals and culprits" },
   { shown: "Click", words: "select a slice; held, it sets the moment shown" },
   { shown: "Double click", words: "fit a slice; on a name: pin the row" },

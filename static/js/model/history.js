@@ -81,8 +81,10 @@ export class History {
     for (const text of frame.strings) this.strings.push(text);
     const nowNs = Math.max(this.tNs, frame.t_ns);
     this.lanes.know({ nowNs, promisedNs: nowNs - (this.hello?.keep_ns ?? 0), stallNs: this.stallNs });
-    for (const [id, kind, loop, label, request, t] of frame.lanes) {
-      this.lanes.add(new Lane(id, kind, loop, this.text(label), request, t, this.lanes.pool));
+    for (const [id, kind, loop, label, request, t, spawn] of frame.lanes) {
+      const lane = new Lane(id, kind, loop, this.text(label), request, t, this.lanes.pool);
+      lane.spawn = this.text(spawn);
+      this.lanes.add(lane);
     }
     if (frame.rows) this.#applyRows(frame.rows);
     for (const [id, ns] of frame.deadlines ?? []) this.#keepDeadline(id, ns);

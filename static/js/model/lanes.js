@@ -22,6 +22,8 @@ const COARSEST_SPANS = 1 / 8;
 
 export class Lane {
   endNs = Infinity;
+  /** The line that made it, of a task of no request: "app.py:31 in main", as far as it is known. */
+  spawn = "";
   /** When the timer of its present wait is due, as far as that was told; else 0. */
   deadlineNs = 0;
   /** The longest run that is over: a lane that once stalled the loop is shown tall. */

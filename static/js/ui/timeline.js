@@ -67,20 +67,31 @@ export class TimelineView {
     this.#measured.clear();
   }
 
+  /** As it is drawn. */
   get scale() {
     return this.#scale;
+  }
+
+  /** As the viewport is by now: hands may move it several times between two frames. */
+  scaleAt(nowNs) {
+    const { leftPx, widthPx } = this.#scale;
+    return new Scale(this.#viewport.leftNs(nowNs), this.#viewport.rangeNs, leftPx, widthPx);
   }
 
   get overflows() {
     return (this.#plan?.overflowPx ?? 0) >= 1;
   }
 
-  /** At the lower edge it stays there: the newest rows are what one waits for. */
+  /**
+   * At the lower edge it stays there: the newest rows are what one waits for.
+   * @returns {number} how much of it goes beyond the first or the last row
+   */
   scrollBy(deltaPx) {
-    const plan = this.#plan;
-    if (!plan) return;
-    const px = plan.scrollPx + deltaPx;
-    this.#viewport.scrollTo(px >= plan.overflowPx ? Infinity : Math.max(px, 0));
+    if (!this.#plan) return 0;
+    const { overflowPx } = this.#plan;
+    const px = Math.min(this.#viewport.scrollPx, overflowPx) + deltaPx;
+    this.#viewport.scrollTo(px >= overflowPx ? Infinity : Math.max(px, 0));
+    return px - Math.min(Math.max(px, 0), overflowPx);
   }
 
   /** Are there rows besides the loop's? */
@@ -148,6 +159,7 @@ export class TimelineView {
       measure: (text) => this.#measure(context, text),
     };
     this.#plan = drawTimeline(context, this.#scene, palette);
+    this.element.toggleAttribute("data-overflows", this.overflows);
     this.#showTooltip();
     return true;
   }
@@ -246,7 +258,8 @@ export class TimelineView {
 
   #showTooltip() {
     const { pointer } = this.#viewport;
-    const mark = pointer ? this.#history.marks.near(pointer.ns, NEAR_PX * this.#scale.nsPerPx) : null;
+    const { scale } = this;
+    const mark = pointer ? this.#history.marks.near(scale.toNs(pointer.xPx), NEAR_PX * scale.nsPerPx) : null;
     if (pointer && mark && mark.ns <= this.#nowNs) return this.#tooltip.show(describeMark(mark), pointer);
     const found = pointer ? this.find(pointer.xPx, pointer.yPx) : null;
     if (!pointer || !found || found.i < 0) return this.#tooltip.show(null);

@@ -3,12 +3,13 @@
 // Which lanes the viewer wants to see, and in which order: filter, grouping, pins, what is unfolded.
 // Small, and changed only by the functions below; each change is told once.
 
-export const GROUPINGS = Object.freeze(["time", "name", "worker"]);
+export const GROUPINGS = Object.freeze(["time", "name", "spawn", "worker"]);
 
 /** What the button says. */
 export const GROUPING_WORDS = Object.freeze({
   time: "as they came",
   name: "by route",
+  spawn: "by spawn line",
   worker: "by worker",
 });
 

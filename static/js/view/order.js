@@ -55,7 +55,8 @@ export function orderLanes(lanes, sight, wanted) {
     else workers.push(lane);
   }
   const groups = [
-    ...sections(requests, wanted.grouping, false),
+    // Requests come from outside: no line of the program made them.
+    ...sections(requests, wanted.grouping === "spawn" ? "time" : wanted.grouping, false),
     ...sections(workers, wanted.grouping === "worker" ? "worker" : "time", true),
     ...sections(tasks, wanted.grouping, true),
   ];
@@ -64,8 +65,9 @@ export function orderLanes(lanes, sight, wanted) {
   const titles = new Map(order.fixed.map((lane) => [lane.loop, lane.label]));
   let headed = 0;
   groups.forEach(({ lanes: members, isMinor }, section) => {
-    const { loop } = members[0];
+    const { loop, spawn } = members[0];
     let heading = wanted.grouping === "worker" && loop !== headed ? titles.get(loop) ?? `loop ${loop}` : "";
+    if (wanted.grouping === "spawn" && spawn) heading = `from ${spawn}`;
     headed = loop;
     for (const lane of members) {
       order.entries.push({ lane, section, isMinor, depth: 0, heading });
@@ -81,7 +83,8 @@ export function orderLanes(lanes, sight, wanted) {
 /** Lanes of one key together, keys in the order of their first lane; by time all are one. */
 function sections(lanes, grouping, isMinor) {
   const found = new Map();
-  const keyOf = { name: (lane) => lane.label, worker: (lane) => lane.loop }[grouping] ?? (() => 0);
+  const keys = { name: (lane) => lane.label, spawn: (lane) => lane.spawn, worker: (lane) => lane.loop };
+  const keyOf = keys[grouping] ?? (() => 0);
   for (const lane of lanes) listOf(found, keyOf(lane)).push(lane);
   return [...found.values()].map((members) => ({ lanes: members, isMinor }));
 }

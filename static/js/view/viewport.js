@@ -27,7 +27,7 @@ export class Viewport {
   selection = null;
   /** A stretch of time that was marked, to be measured. @type {{startNs: number, endNs: number} | null} */
   area = null;
-  /** Over the picture, not over the names. @type {{xPx: number, yPx: number, ns: number} | null} */
+  /** Over the picture, not over the names. @type {{xPx: number, yPx: number} | null} */
   pointer = null;
   scrollPx = Infinity;
 
