@@ -7,7 +7,7 @@ PACKAGES := dashboard $(wildcard loadgen)
 # Flags for `make run`, such as ARGS="--port 9000 --open".
 ARGS ?=
 
-.PHONY: help install lint check test run clean
+.PHONY: help install lint check test run audit clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo 'make install  set up for development'
 	@echo 'make lint     correct what can be corrected by itself'
 	@echo 'make check    lint, format and types, changing nothing'
+	@echo 'make audit    look for known holes in what is depended upon'
 	@echo 'make clean    remove everything that was made'
 
 run: $(VENV)/installed
@@ -35,8 +36,15 @@ check: $(VENV)/installed-dev
 test: check
 	@$(BIN)/python .ci/test
 
+# Not part of the tests: what is known today is fetched from elsewhere. Strict, as a
+# package of which nothing could be fetched would pass for a clean one.
+audit: $(BIN)/python
+	@$(BIN)/python -m venv .venv-audit
+	@.venv-audit/bin/python -m pip install --quiet pip-audit
+	.venv-audit/bin/pip-audit --strict .
+
 clean:
-	rm -rf $(VENV) .venv-3.* build dist .coverage* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-3.* .venv-audit .venv-oldest build dist .coverage* .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python

@@ -376,7 +376,7 @@ def test_stop(start, tmp_path, signals, code, wait_for_demo):
 
     for number in signals:
         process.send_signal(number)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=40)
     for viewer in viewers:
         viewer.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import threading
 from concurrent.futures import Future
@@ -238,6 +239,29 @@ async def test_stop_fails_the_rest(target, sink, eventually):
     assert triggers.in_flight == 0
     with pytest.raises(DemoUnavailable):
         triggers.fire("fast")
+
+
+def running(name):
+    """Return the threads of a name."""
+    return [thread for thread in threading.enumerate() if thread.name == name]
+
+
+async def test_late_stop(target, sink, eventually, monkeypatch, caplog):
+    """An end that takes longer than anybody waits for it still leaves nothing behind."""
+    monkeypatch.setattr("dashboard.server.triggers.STOP_PATIENCE_S", 0)
+    target.gate.clear()
+    triggers = Triggers(sink, lambda stage: target.url)
+    triggers.start()
+    triggers.fire("fast", 50)
+    await eventually(lambda: len(target.seen) == 50, "50 requests at the target")
+
+    await triggers.stop()
+    await eventually(lambda: not running("triggers"), "the end of the thread")
+    del triggers
+    gc.collect()
+
+    assert sink.outcomes() == ["the dashboard is shutting down"] * 50
+    assert "Task was destroyed" not in caplog.text
 
 
 @pytest.mark.parametrize("count", [0, -1, 201, 10**400, 1.0, "1", None, True])

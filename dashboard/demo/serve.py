@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import multiprocessing
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -50,7 +51,12 @@ def serve(
     threading.Thread(
         target=_announce_when_up, args=[config.up, workers, announce], daemon=True
     ).start()
-    Multiprocess(config, sockets=sockets).run()
+    # Any: what is to be told depends on the version.
+    told: dict[str, Any] = {}
+    if "target" in inspect.signature(Multiprocess).parameters:
+        # Before 0.51 uvicorn did not know by itself what its workers run.
+        told["target"] = uvicorn.Server(config).run
+    Multiprocess(config, sockets=sockets, **told).run()
 
 
 class _Config(uvicorn.Config):

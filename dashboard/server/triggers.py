@@ -11,7 +11,6 @@ import asyncio
 import itertools
 import threading
 import time
-from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -34,7 +33,8 @@ if TYPE_CHECKING:
 
 #: A hundred times a two-second block takes longer; nobody watches that.
 ANSWER_TIMEOUT_S = 60.0
-STOP_PATIENCE_S = 0.5
+#: Hundreds of requests are cancelled in some 10 ms; a busy machine takes its time.
+STOP_PATIENCE_S = 5.0
 
 
 class Cast(Enum):
@@ -85,22 +85,23 @@ class Triggers:
         """Start the thread."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
-            target=self._loop.run_forever, name="triggers", daemon=True
+            target=self._run, args=[self._loop], name="triggers", daemon=True
         )
         self._thread.start()
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.run_forever()
+        # In here, not from outside: nobody can stop the loop while this is under way.
+        loop.run_until_complete(self._sender.close())
+        loop.close()
 
     async def stop(self) -> None:
         """Fail what is still under way, close all connections, end the thread."""
         if self._loop is None or self._thread is None:
             return
         loop, self._loop = self._loop, None
-        closing = asyncio.run_coroutine_threadsafe(self._sender.close(), loop)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.wrap_future(closing), STOP_PATIENCE_S)
         loop.call_soon_threadsafe(loop.stop)
-        self._thread.join(STOP_PATIENCE_S)
-        if not self._thread.is_alive():
-            loop.close()
+        await asyncio.to_thread(self._thread.join, STOP_PATIENCE_S)
 
     def fire(
         self,

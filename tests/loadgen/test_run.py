@@ -32,7 +32,7 @@ async def test_counts_what_the_server_saw(server, client):
     run, totals = await totals_of(plan_of(server.url, client=client))
 
     prepared = server.requests - totals["requests"]
-    assert totals["answers"] > 100
+    assert totals["answers"] > 10
     assert totals["failures"] == 0
     # The warm-up and the probe were sent as well, and are in no count.
     assert prepared > 0
@@ -73,7 +73,18 @@ async def test_target_dies_midway(server):
     """A server that dies is counted from then on, and what was before is kept."""
     server.service_s = 0.005
     server.dies_after = 100  # the probe takes 20 of them at most
-    _, totals = await totals_of(plan_of(server.url, shape=replace(SHAPE, warm_up_s=0)))
+    stopping = asyncio.Event()
+
+    def stop_when_refused(run):
+        if "connection refused" in run.tallies[0].totals()["failures_by_kind"]:
+            stopping.set()
+
+    shape = replace(SHAPE, warm_up_s=0, run_time_s=3600)
+    async with asyncio.timeout(40):
+        run = await carry_out(
+            plan_of(server.url, shape=shape), stopping=stopping, tell=stop_when_refused
+        )
+    totals = run.tallies[0].totals()
 
     assert totals["answers"] > 50
     kinds = set(totals["failures_by_kind"])
