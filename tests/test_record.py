@@ -326,8 +326,11 @@ def test_open_serves_it(command, folder):
     stall = json.loads(get(f"/api/stalls/{state['stalls'][0]['id']}"))
     place = urllib.parse.quote(f"program.py:{stall['culprit']['line']} in hold")
     with urllib.request.urlopen(f"{url}/events", timeout=PATIENCE_S) as events:
-        hello = next(line for line in events if line.startswith(b"data: "))
-    told = json.loads(hello.removeprefix(b"data: "))
+        data = (line for line in events if line.startswith(b"data: "))
+        frames = (json.loads(line.removeprefix(b"data: ")) for line in data)
+        told = next(frames)
+        drawn = next(frame for frame in frames if frame["rows"])
+        whole = next(frame for frame in frames if frame["diagnosis"])
 
     assert state["loops"][0]["title"] == "program.py"
     assert "time.sleep(seconds)" in stall["source"]["code"]
@@ -335,8 +338,9 @@ def test_open_serves_it(command, folder):
         "time.sleep(seconds)" in json.loads(get(f"/api/source?place={place}"))["code"]
     )
     assert told["recording"]["name"] == "it.loopscope"
-    assert told["t_ns"] == told["recording"]["to_ns"] == state["t_ns"]
-    assert told["snapshot"]["stalls"] == state["stalls"]
+    assert told["t_ns"] == told["recording"]["from_ns"] < drawn["t_ns"]
+    assert whole["t_ns"] == told["recording"]["to_ns"] == state["t_ns"]
+    assert whole["stalls"] == state["stalls"]
     assert "recording it.loopscope" in get("/")
     with pytest.raises(urllib.error.HTTPError, match="404"):
         get("/api/recording")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dashboard.commands.serve import serve
-from dashboard.server.opening import open_recording
+from dashboard.server.opening import begin_recording
 
 if TYPE_CHECKING:
     import argparse
@@ -21,12 +21,11 @@ def open_file(settings: Settings, options: argparse.Namespace) -> int:
     Raises:
         RecordingError: it cannot be opened.
     """
-    opened = open_recording(Path(options.file))
-    count = len(opened.session.loops)
-    words = f"{opened.records:,} records of {count} loop{'s' if count > 1 else ''}"
+    opened = begin_recording(Path(options.file))
+    seconds = (opened.past.to_ns - opened.past.from_ns) / 1e9
     return serve(
         replace(settings, demo=False),
         open_browser=options.open,
         opened=opened,
-        lines=[f"showing      {opened.past.name}  ({words})"],
+        lines=[f"showing      {opened.past.name}  ({seconds:,.1f} s)"],
     )

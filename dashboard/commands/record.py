@@ -27,7 +27,7 @@ from dashboard.server.wire import FRAME_HZ
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
     from dashboard.server.settings import Settings
@@ -174,10 +174,13 @@ class _Taker:
 
     def turn(self) -> None:
         """Read what there is, and take it down, as long as that can be."""
+        self._try(self._read)
+
+    def _try(self, look: Callable[[], None]) -> None:
         if self.failure is not None:
             return
         try:
-            self._read()
+            look()
         except Exception:
             # As with the page: what is read next may be right again.
             if not self._has_failed:
@@ -204,10 +207,21 @@ class _Taker:
         if session.findings.is_due(now_ns):
             cpu = self._cpu.measure(session.loops.values(), now_ns)
             session.look(now_ns, cpu)
-        session.turn_page(now_ns)
+        self._turn_page(now_ns)
         session.requests.begin_frame()
         session.stalls.take()
         session.incidents.take()
+
+    def _turn_page(self, now_ns: int) -> None:
+        change = self.session.turn_page(now_ns)
+        if self._tape is not None:
+            self._tape.draw(now_ns, change)
+
+    def _look_back(self) -> None:
+        """Say what is to be said of what it did last."""
+        now_ns = time.monotonic_ns()
+        self.session.look(now_ns, {})
+        self._turn_page(now_ns)
 
     def close(self) -> None:
         """Take down the end."""
@@ -215,12 +229,7 @@ class _Taker:
             for _ in range(LAST_ROUNDS):
                 self.turn()
                 time.sleep(FRAME_S)
-            if self.failure is None:
-                # What is to be said of what it did last.
-                now_ns = time.monotonic_ns()
-                self.session.look(now_ns, {})
-                self.session.turn_page(now_ns)
-                self._tape.flush()
-                self._tell_failure()
+            self._try(self._look_back)
+            self._try(self._tape.flush)
         self._follower.close()
         self._advice.close()

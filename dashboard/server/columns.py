@@ -53,10 +53,10 @@ def to_columns(data: bytes) -> bytes:
     return b"".join(
         (
             kinds,
-            *_planes(starts),
-            *_planes(ends),
-            *_planes(array("I", ints[4::8].tolist())),
-            *_planes(array("I", ints[5::8].tolist())),
+            *planes(starts),
+            *planes(ends),
+            *planes(array("I", ints[4::8].tolist())),
+            *planes(array("I", ints[5::8].tolist())),
         )
     )
 
@@ -74,8 +74,8 @@ def to_records(columns: bytes) -> bytes:
     if not count:
         return b""
     at = count
-    starts = _join(columns[at : at + 8 * count], "Q", 8)
-    ends = _join(columns[at + 8 * count : at + 16 * count], "Q", 8)
+    starts = join_planes(columns[at : at + 8 * count], "Q")
+    ends = join_planes(columns[at + 8 * count : at + 16 * count], "Q")
     at += 16 * count
     ts, us = array("Q"), array("Q")
     last = 0
@@ -91,8 +91,8 @@ def to_records(columns: bytes) -> bytes:
     longs = memoryview(data).cast("Q")
     longs[0::4], longs[1::4] = memoryview(ts), memoryview(us)
     ints = memoryview(data).cast("I")
-    ints[4::8] = memoryview(_join(columns[at : at + 4 * count], "I", 4))
-    ints[5::8] = memoryview(_join(columns[at + 4 * count :], "I", 4))
+    ints[4::8] = memoryview(join_planes(columns[at : at + 4 * count], "I"))
+    ints[5::8] = memoryview(join_planes(columns[at + 4 * count :], "I"))
     data[24::RECORD_BYTES] = kinds
     data[24 + LAP_SHIFT // 8 :: RECORD_BYTES] = b"\1" * count
     return bytes(data)
@@ -120,15 +120,17 @@ def span_of(data: bytes) -> tuple[int, ...]:
     return min(times), max(max(times), max(lasted, default=0))
 
 
-def _planes(values: array[int]) -> list[bytes]:
+def planes(values: array[int]) -> list[bytes]:
     """Return all lowest bytes, then all second ones, and so on."""
     data, width = values.tobytes(), values.itemsize
     return [data[byte::width] for byte in range(width)]
 
 
-def _join(planes: bytes, code: str, width: int) -> array[int]:
-    count = len(planes) // width
-    data = bytearray(len(planes))
+def join_planes(data: bytes, code: str) -> array[int]:
+    """Return what `planes` took apart, as numbers of this type code."""
+    width = array(code).itemsize
+    count = len(data) // width
+    joined = bytearray(len(data))
     for byte in range(width):
-        data[byte::width] = planes[byte * count : (byte + 1) * count]
-    return array(code, bytes(data))
+        joined[byte::width] = data[byte * count : (byte + 1) * count]
+    return array(code, bytes(joined))

@@ -28,6 +28,7 @@ from dashboard.server.folders import places_of_user, rings_in, rings_of_user
 from dashboard.server.inbox import TriggerInbox
 from dashboard.server.keeper import Keeper
 from dashboard.server.read import Follower
+from dashboard.server.reel import Reel
 from dashboard.server.seats import Seats
 from dashboard.server.session import Session
 from dashboard.server.sides import START_PATIENCE_S, Sides
@@ -64,7 +65,7 @@ class Dashboard:
         """The recording that is shown, instead of what goes on now."""
         self.advice = Advice(lines_of)
         self.keeper = Keeper()
-        self.session = opened.session if opened is not None else self._begin()
+        self._session = opened.session if opened is not None else self._begin()
         self.thread_cpu = ThreadCpu()
         self._stall_log = StallLog(self.session)
         self._flight: FlightRecorder | None = None
@@ -113,6 +114,7 @@ class Dashboard:
             notices=self.notices,
             demo_url=self.demo_url,
         )
+        self.reel = Reel(opened, self.stream) if opened is not None else None
 
     def _begin(self) -> Session:
         session = Session(
@@ -127,10 +129,19 @@ class Dashboard:
     def __repr__(self) -> str:
         return f"<Dashboard {self.session!r}, {self.stream!r}>"
 
+    @property
+    def session(self) -> Session:
+        """What is known: of a recording nothing, until it has been read."""
+        return self._session if self.opened is None else self.opened.session
+
+    async def wait_whole(self) -> None:
+        """Wait until a recording has been read; what goes on now is never whole."""
+        if self.reel is not None:
+            await self.reel.wait_whole()
+
     def now_ns(self) -> int:
         """Return the moment that is shown: a recording's clock stands still."""
-        past = self.session.past
-        return time.monotonic_ns() if past is None else past.to_ns
+        return time.monotonic_ns() if self.reel is None else self.reel.t_ns
 
     def demo_url(self) -> str | None:
         """Return the demo app's address, or None if there is none."""
@@ -175,7 +186,8 @@ class Dashboard:
     @asynccontextmanager
     async def _all_running(self) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
-            turning = group.create_task(self._turn(), name="turn")
+            turn = self._turn() if self.reel is None else self.reel.run()
+            turning = group.create_task(turn, name="turn")
             pushing = self._push_metrics(group)
             self.triggers.start()
             if self.stage is not None:
@@ -227,8 +239,6 @@ class Dashboard:
             await asyncio.sleep(pause_s)
 
     def _read(self) -> bool:
-        if self.opened is not None:
-            return False
         self._deliver_sent()
         began_ns = time.monotonic_ns()
         more = self.follower.poll()

@@ -15,18 +15,22 @@ from typing import TYPE_CHECKING, BinaryIO
 from dashboard.server import recording, tape
 from dashboard.server.bundle import Bundle
 from dashboard.server.columns import span_of
+from dashboard.server.drawn import Drawing
 from dashboard.server.introduction import Introduced, call_roll, introduce
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dashboard.server.introduction import Present
+    from dashboard.server.journal import Change
     from dashboard.server.session import Session
     from dashboard.server.tape import Entry
 
 #: A chunk is closed after this long, or with so many bytes of records.
 CHUNK_NS = 2_000_000_000
 CHUNK_BYTES = 1 << 20
+#: One that is written as it goes ends with a frame, unless that takes too long.
+MOST_CHUNK_BYTES = 4 * CHUNK_BYTES
 #: What is kept in memory, as it came: two million records.
 KEEP_BYTES = 64 << 20
 #: An entry takes about this much beside its records and texts, and each text, each
@@ -170,9 +174,14 @@ def _text_bytes(value: object) -> int:
 
 
 def pack(
-    entries: list[Entry], bundle: Bundle, unix_of: dict[int, int], *, level: int = 6
+    entries: list[Entry],
+    bundle: Bundle,
+    unix_of: dict[int, int],
+    *,
+    drawn: bytes = b"",
 ) -> bytes:
-    """Return the bytes of a chunk, with the code that its strings name.
+    """Return the bytes of a chunk, with the code that its strings name, behind those
+    of its picture, if there is one.
 
     `unix_of` tells when each loop began, and learns it from the entries.
     """
@@ -188,12 +197,11 @@ def pack(
             moments += span_of(entry.data)
         elif isinstance(entry, tape.Tick | tape.Frame):
             moments.append(entry.t)
-    return recording.write_chunk(
-        [*entries, *sources],
-        first_ns=min(moments, default=0),
-        last_ns=max(moments, default=0),
-        level=level,
-    )
+    first_ns, last_ns = min(moments, default=0), max(moments, default=0)
+    if drawn:
+        drawn = recording.write_drawn(drawn, first_ns=first_ns, last_ns=last_ns)
+    told = [*entries, *sources]
+    return drawn + recording.write_chunk(told, first_ns=first_ns, last_ns=last_ns)
 
 
 def write_whole(head: recording.Head, chunks: Iterable[list[Entry]]) -> Iterable[bytes]:
@@ -217,6 +225,7 @@ class FileTape:
         self.size_bytes = 0
         self._file = file
         self._chunk = Kept({})
+        self._drawing = Drawing()
         self._bundle = Bundle()
         self._unix_of: dict[int, int] = {}
         self._write(recording.write_head(head))
@@ -227,17 +236,30 @@ class FileTape:
     def tape(self, entry: Entry) -> None:
         """Take down what a session is told."""
         if self.failure is None:
-            self._chunk.add(entry)
-            if self._chunk.is_full:
+            if self._is_over():
                 self.flush()
+            self._chunk.add(entry)
+
+    def draw(self, now_ns: int, change: Change) -> None:
+        """Take down what a frame has told viewers, behind its entry."""
+        if self.failure is None:
+            self._drawing.add(now_ns, change)
+
+    def _is_over(self) -> bool:
+        chunk = self._chunk
+        return chunk.is_full and (
+            isinstance(chunk.entries[-1], tape.Frame)
+            or chunk.records >= MOST_CHUNK_BYTES
+        )
 
     def flush(self) -> None:
         """Write what there is: whoever opens the file now sees it."""
         entries, self._chunk = self._chunk.entries, Kept({})
+        drawing, self._drawing = self._drawing, Drawing()
         if not entries or self.failure is not None:
             return
         try:
-            data = pack(entries, self._bundle, self._unix_of)
+            data = pack(entries, self._bundle, self._unix_of, drawn=drawing.write())
         except Exception as error:  # noqa: BLE001 - whoever is followed must go on
             # Later chunks would build upon what is missing.
             self.failure = error

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
+from dashboard import __version__
 from dashboard.errors import (
     DashboardError,
     RecordingDamaged,
@@ -24,11 +26,12 @@ from dashboard.ring import RingReader, is_alive
 from dashboard.ring.layout import MAGIC as RING_MAGIC
 from dashboard.server import tape
 from dashboard.server.columns import moments, span_of
+from dashboard.server.drawn import ROW_BYTES, check_drawn, read_drawn
 from dashboard.server.excerpt import lines_of
 from dashboard.server.folders import is_of_user
 from dashboard.server.journal import Journal
 from dashboard.server.player import Player, Remedies
-from dashboard.server.recording import read_chunks, read_head
+from dashboard.server.recording import HEADER, read_chunks, read_head, read_parts
 from dashboard.server.remedies import remedy_at
 from dashboard.server.session import Past, Session
 
@@ -37,8 +40,9 @@ if TYPE_CHECKING:
     from io import BufferedReader
     from pathlib import Path
 
+    from dashboard.server.drawn import Drawn
     from dashboard.server.names import Place
-    from dashboard.server.recording import Chunk, Head
+    from dashboard.server.recording import Chunk, Head, Part
     from dashboard.server.remedies import Remedy
     from dashboard.server.stall import Line
     from dashboard.server.tape import Source
@@ -46,6 +50,9 @@ if TYPE_CHECKING:
 #: As much as the page holds of a recording (ARCHITECTURE.md, "Bounds").
 KEEP_NS = 3600 * 1_000_000_000
 KEEP_ROWS = 2_000_000
+#: Of pictures, with each row's share of lanes and strings; and two hours of them.
+MAX_PICTURE_BYTES = 2 * ROW_BYTES * KEEP_ROWS
+MAX_PICTURES = 3_600
 MAX_FILE_BYTES = 1 << 30
 #: What a chunk's first and last moment leave to what it tells: a task may wait long,
 #: but its record is written when something happens.
@@ -61,15 +68,20 @@ PATIENCE = 3
 
 @dataclass(slots=True)
 class Opened:
-    """What was in a file."""
+    """What was in a file, or is known of it so far."""
 
     session: Session
     past: Past
-    rows: int
+    rows: int = 0
     """As the wire has them: some only put a span right."""
-    records: int
+    records: int = 0
     sources: dict[tuple[str, int], Source] | None = field(default=None, repr=False)
     """The code that came with it; None: this user's ring, look at the files themselves."""
+    pictures: Iterator[Drawn] | None = field(default=None, repr=False)
+    """Not None: the session has nothing yet, and this is to be drawn meanwhile."""
+    rest: Iterator[float] | None = field(default=None, repr=False)
+    """With pictures: makes the session, a bit at a time, and says how far it is (0 to
+    1). At its end all that stands above is as if there had been no picture."""
 
 
 def open_recording(path: Path) -> Opened:
@@ -78,17 +90,28 @@ def open_recording(path: Path) -> Opened:
     Raises:
         RecordingError: it is neither, damaged, or of another format.
     """
-    try:
-        file = _open(path)
-    except OSError as error:
-        raise RecordingError(
-            f"{path.name} cannot be opened ({error.strerror}); "
-            "name a recording, or a ring that a process has left"
-        ) from None
-    with file:
+    with _open(path) as file:
         if file.peek(len(RING_MAGIC)).startswith(RING_MAGIC):
             return _open_ring(path)
         return read_recording(file, path.name)
+
+
+def begin_recording(path: Path) -> Opened:
+    """Open a file so far that it can be drawn, if it has its picture; else all of it.
+
+    Raises:
+        RecordingError: as `open_recording`.
+    """
+    with ExitStack() as stack:
+        file = stack.enter_context(_open(path))
+        if not file.peek(len(RING_MAGIC)).startswith(RING_MAGIC):
+            with _in_a_sentence(path.name):
+                opened = _find_pictures(file, path.name)
+            if opened is not None:
+                # It is read on, and closed then.
+                stack.pop_all()
+                return opened
+    return open_recording(path)
 
 
 def read_recording(file: BinaryIO, name: str) -> Opened:
@@ -97,9 +120,18 @@ def read_recording(file: BinaryIO, name: str) -> Opened:
     Raises:
         RecordingError: as `open_recording`.
     """
-    try:
+    with _in_a_sentence(name):
         head = read_head(file)
-        return _play(head, file, name)
+        opened = Opened(Session(origin_ns=head.origin_ns), Past(name, 0, 0, 0))
+        for _ in _play(opened, head, file):
+            pass
+    return opened
+
+
+@contextmanager
+def _in_a_sentence(name: str) -> Iterator[None]:
+    try:
+        yield
     except RecordingError as error:
         raise type(error)(f"{name} cannot be opened: {error}") from None
     except Exception as error:  # noqa: BLE001 - the model was not made for lies
@@ -109,9 +141,15 @@ def read_recording(file: BinaryIO, name: str) -> Opened:
 
 
 def _open(path: Path) -> BufferedReader:
-    # Not blocking: to open a pipe would wait for its writer.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    file = os.fdopen(descriptor, "rb")
+    try:
+        # Not blocking: to open a pipe would wait for its writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        file = os.fdopen(descriptor, "rb")
+    except OSError as error:
+        raise RecordingError(
+            f"{path.name} cannot be opened ({error.strerror}); "
+            "name a recording, or a ring that a process has left"
+        ) from None
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FILE_BYTES:
         file.close()
@@ -122,7 +160,66 @@ def _open(path: Path) -> BufferedReader:
     return file
 
 
-def _play(head: Head, file: BinaryIO, name: str) -> Opened:
+def _find_pictures(file: BinaryIO, name: str) -> Opened | None:
+    """Return a recording of which nothing is known but its pictures, if it has any."""
+    head = read_head(file)
+    if head.release != __version__:
+        # Another release's model may number lanes and requests in another way.
+        return None
+    pictures: list[Part] = []
+    waiting: list[Part] = []
+    first_ns = last_ns = 0
+    try:
+        for part in read_parts(file):
+            if part.is_drawn:
+                waiting.append(part)
+                continue
+            # A picture counts with what it is of: not if the file ends between.
+            pictures += waiting
+            waiting.clear()
+            first_ns = first_ns or part.first_ns
+            last_ns = max(last_ns, part.last_ns)
+    except RecordingTooLarge:
+        return None
+    is_sane = 0 < first_ns <= last_ns <= first_ns + MAX_LENGTH_NS
+    size_bytes = sum(part.raw_size for part in pictures)
+    is_much = size_bytes > MAX_PICTURE_BYTES or len(pictures) > MAX_PICTURES
+    if not pictures or not is_sane or is_much:
+        return None
+    file.seek(HEADER.size)
+    past = Past(name, head.origin_unix_ns, first_ns, last_ns)
+    opened = Opened(_nothing_of(past, head), past, pictures=_unpack(pictures, past))
+    opened.rest = _read_on(opened, head, file)
+    return opened
+
+
+def _nothing_of(past: Past, head: Head) -> Session:
+    session = Session(origin_ns=head.origin_ns, journal=Journal(keep_ns=KEEP_NS))
+    session.past = past
+    return session
+
+
+def _unpack(pictures: list[Part], past: Past) -> Iterator[Drawn]:
+    open_ns: dict[int, int] = {}
+    least_ns, most_ns = past.from_ns - SLACK_NS, past.to_ns + SLACK_NS
+    for part in pictures:
+        drawn = read_drawn(part.unpack())
+        check_drawn(drawn, open_ns, least_ns=least_ns, most_ns=most_ns)
+        yield drawn
+
+
+def _read_on(opened: Opened, head: Head, file: BinaryIO) -> Iterator[float]:
+    """Make the session of what has only its picture so far."""
+    try:
+        with file, _in_a_sentence(opened.past.name):
+            yield from _play(opened, head, file)
+    except RecordingError as error:
+        opened.session.notices = [f"there is only its picture: {error}"]
+
+
+def _play(opened: Opened, head: Head, file: BinaryIO) -> Iterator[float]:
+    """Make the session of a recording, and say how far it is."""
+    name = opened.past.name
     remedies = Remedies()
     session = Session(
         origin_ns=head.origin_ns,
@@ -136,19 +233,23 @@ def _play(head: Head, file: BinaryIO, name: str) -> Opened:
             first_ns = first_ns or chunk.first_ns
             last_ns = max(last_ns, chunk.last_ns)
             _check_times(chunk, first_ns, last_ns)
+            share = (last_ns - first_ns) / (opened.past.to_ns - first_ns or 1)
             for entry in chunk.entries:
                 player.play(entry)
+                yield share
     except RecordingTooLarge as error:
         if not player.now_ns:
             raise
         shown_s = (player.now_ns - first_ns) / 1e9
-        session.notices = [f"only the first {shown_s:,.1f} s are shown: {error}"]
+        what = "are shown" if opened.pictures is None else "are told, not only drawn"
+        session.notices = [f"only the first {shown_s:,.1f} s {what}: {error}"]
     if not session.loops:
         raise RecordingDamaged("no loop is in it, at least not yet")
     to_ns = player.now_ns or last_ns
     past = Past(name, head.origin_unix_ns, first_ns, to_ns)
     player.finish(past)
-    return Opened(session, past, player.rows, player.records, player.sources)
+    opened.session, opened.past, opened.sources = session, past, player.sources
+    opened.rows, opened.records = player.rows, player.records
 
 
 def _check_times(chunk: Chunk, first_ns: int, last_ns: int) -> None:

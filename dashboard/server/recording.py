@@ -21,6 +21,7 @@ from dashboard.errors import (
 from dashboard.records import RECORD_BYTES
 from dashboard.server import tape
 from dashboard.server.columns import COLUMNS_BYTES, to_columns, to_records
+from dashboard.server.packing import Unpacker, put_number, put_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,10 +29,14 @@ if TYPE_CHECKING:
 MAGIC = b"LOOPTAPE"
 #: Raise this when any byte of a recording changes its meaning; a change of
 #: `records.FORMAT_VERSION` is one.
-VERSION = 1
+VERSION = 2
+#: The first knew no pictures, and all else as now.
+OLDEST = 1
 HEADER = struct.Struct("<8sIIqq32s")
 CHUNK = struct.Struct("<4sIIIqq")
 CHUNK_MAGIC = b"CHNK"
+#: A picture of what the next chunk tells (`drawn.py`), with the same head.
+DRAWN_MAGIC = b"DRWN"
 SUFFIX = ".loopscope"
 #: A chunk is closed when it has this much, raw: what is lost when the writer is killed,
 #: and what a reader holds at once.
@@ -41,9 +46,6 @@ MAX_RAW_BYTES = 16 << 20
 MAX_RECORDS = 20_000_000
 MAX_ENTRIES = 5_000_000
 MAX_UNPACKED_BYTES = 1 << 30
-#: Numbers, strings and entries of a chunk: some 100 MB while it is read. What we write
-#: has a few ten thousand.
-MAX_VALUES = 2_000_000
 #: The kinds of entries, by the number that stands for them. Append only.
 KINDS: tuple[type[Any], ...] = (
     tape.Loop,
@@ -79,9 +81,6 @@ SHAPES = {
     kind: tuple(_CODES[hint] for hint in get_type_hints(kind).values())
     for kind in KINDS
 }
-#: What span ids of requests need: 64 bits and a sign.
-MAX_NUMBER = (1 << 65) - 1
-_MAX_DIGITS = 10
 
 
 class Head(NamedTuple):
@@ -134,42 +133,42 @@ def write_chunk(
         told.append(_NUMBERS[kind])
         if isinstance(entry, tape.Records):
             # All of a loop's stand together, behind the entries.
-            _put(told, entry.loop)
-            _put(told, len(entry.data) // RECORD_BYTES)
+            put_number(told, entry.loop)
+            put_number(told, len(entry.data) // RECORD_BYTES)
             records.setdefault(entry.loop, bytearray()).extend(entry.data)
             continue
         for code, value in zip(SHAPES[kind], entry, strict=True):
             _put_value(told, code, value)
     raw = bytearray()
-    _put(raw, count)
+    put_number(raw, count)
     raw += told
     for loop, data in records.items():
-        _put(raw, loop)
-        _put(raw, len(data) // RECORD_BYTES)
+        put_number(raw, loop)
+        put_number(raw, len(data) // RECORD_BYTES)
         raw += to_columns(bytes(data))
+    return _pack(CHUNK_MAGIC, raw, first_ns, last_ns, level)
+
+
+def write_drawn(raw: bytes, *, first_ns: int, last_ns: int) -> bytes:
+    """Return the bytes of a picture of the chunk that comes behind it."""
+    return _pack(DRAWN_MAGIC, raw, first_ns, last_ns)
+
+
+def _pack(
+    magic: bytes, raw: bytes | bytearray, first_ns: int, last_ns: int, level: int = 6
+) -> bytes:
     body = zlib.compress(raw, level)
-    check = zlib.crc32(body)
-    return CHUNK.pack(CHUNK_MAGIC, len(body), len(raw), check, first_ns, last_ns) + body
-
-
-def _put(out: bytearray, number: int) -> None:
-    """Append a signed number, seven bits a byte, the lowest first."""
-    number = number << 1 if number >= 0 else ~(number << 1)
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
+    head = CHUNK.pack(magic, len(body), len(raw), zlib.crc32(body), first_ns, last_ns)
+    return head + body
 
 
 def _put_value(out: bytearray, code: int, value: Any) -> None:
     if code == _INT:
-        _put(out, value)
+        put_number(out, value)
     elif code == _STR:
-        data = value.encode("utf-8", "replace")
-        _put(out, len(data))
-        out += data
+        put_text(out, value)
     else:
-        _put(out, len(value))
+        put_number(out, len(value))
         if code == _FLOATS:
             out += struct.pack(f"<{len(value)}d", *value)
         else:
@@ -196,10 +195,11 @@ def read_head(file: BinaryIO) -> Head:
         raise RecordingDamaged(
             f"it begins with {data[:8]!r}, where a recording has {MAGIC!r}"
         )
-    if len(data) >= 12 and (found := int.from_bytes(data[8:12], "little")) != VERSION:
-        age = "newer" if found > VERSION else "older"
+    found = int.from_bytes(data[8:12], "little")
+    if len(data) >= 12 and not OLDEST <= found <= VERSION:
+        age, known = ("newer", VERSION) if found > VERSION else ("older", OLDEST)
         raise RecordingFormatError(
-            f"it has format {found}, {age} than the {VERSION} that this release of "
+            f"it has format {found}, {age} than the {known} that this release of "
             f"loopscope reads ({__version__}); open it with the one that wrote it"
         )
     if len(data) < HEADER.size:
@@ -217,22 +217,11 @@ def read_chunks(file: BinaryIO) -> Iterator[Chunk]:
         RecordingDamaged: there is something else.
         RecordingTooLarge: it is more than can be opened.
     """
-    records = entries = unpacked = 0
-    while len(head := file.read(CHUNK.size)) == CHUNK.size:
-        magic, size, raw_size, check, first_ns, last_ns = CHUNK.unpack(head)
-        if magic != CHUNK_MAGIC or size > MAX_RAW_BYTES or raw_size > MAX_RAW_BYTES:
-            raise RecordingDamaged("there is no chunk where one should begin")
-        body = file.read(size)
-        if len(body) < size:
-            return
-        unpacked += raw_size
-        if unpacked > MAX_UNPACKED_BYTES:
-            raise RecordingTooLarge(
-                f"it has more than {MAX_UNPACKED_BYTES >> 20:,} MB when unpacked"
-            )
-        if zlib.crc32(body) != check:
-            raise RecordingDamaged("a chunk is not what its check sum says")
-        chunk = Chunk(first_ns, last_ns, _read_body(body, raw_size))
+    records = entries = 0
+    for part in read_parts(file):
+        if part.is_drawn:
+            continue
+        chunk = Chunk(part.first_ns, part.last_ns, _Body(part.unpack()).read())
         entries += len(chunk.entries)
         records += sum(
             len(entry.data) // RECORD_BYTES
@@ -247,46 +236,81 @@ def read_chunks(file: BinaryIO) -> Iterator[Chunk]:
         yield chunk
 
 
-def _read_body(body: bytes, raw_size: int) -> list[tape.Entry]:
-    unpack = zlib.decompressobj()
-    try:
-        raw = unpack.decompress(body, raw_size)
-    except zlib.error as error:
-        raise RecordingDamaged(f"a chunk cannot be unpacked ({error})") from None
-    if len(raw) != raw_size or not unpack.eof:
-        raise RecordingDamaged("a chunk is not as long as it says")
-    return _Body(raw).read()
+class Part(NamedTuple):
+    """A chunk or a picture, as it lies in the file."""
+
+    is_drawn: bool
+    first_ns: int
+    last_ns: int
+    raw_size: int
+    body: bytes
+
+    def unpack(self) -> bytes:
+        """Return what is in it.
+
+        Raises:
+            RecordingDamaged: it is not what its head says.
+        """
+        unpack = zlib.decompressobj()
+        try:
+            raw = unpack.decompress(self.body, self.raw_size)
+        except zlib.error as error:
+            raise RecordingDamaged(f"a chunk cannot be unpacked ({error})") from None
+        if len(raw) != self.raw_size or not unpack.eof:
+            raise RecordingDamaged("a chunk is not as long as it says")
+        return raw
 
 
-class _Body:
+def read_parts(file: BinaryIO) -> Iterator[Part]:
+    """Yield what follows the head, packed as it is, as far as it is whole.
+
+    Raises:
+        RecordingDamaged: there is something else.
+        RecordingTooLarge: it is more than can be opened.
+    """
+    unpacked = 0
+    while len(head := file.read(CHUNK.size)) == CHUNK.size:
+        magic, size, raw_size, check, first_ns, last_ns = CHUNK.unpack(head)
+        is_known = magic in (CHUNK_MAGIC, DRAWN_MAGIC)
+        if not is_known or size > MAX_RAW_BYTES or raw_size > MAX_RAW_BYTES:
+            raise RecordingDamaged("there is no chunk where one should begin")
+        body = file.read(size)
+        if len(body) < size:
+            return
+        unpacked += raw_size
+        if unpacked > MAX_UNPACKED_BYTES:
+            raise RecordingTooLarge(
+                f"it has more than {MAX_UNPACKED_BYTES >> 20:,} MB when unpacked"
+            )
+        if zlib.crc32(body) != check:
+            raise RecordingDamaged("a chunk is not what its check sum says")
+        yield Part(magic == DRAWN_MAGIC, first_ns, last_ns, raw_size, body)
+
+
+class _Body(Unpacker):
     """A chunk's bytes, read from front to back."""
 
-    def __init__(self, raw: bytes) -> None:
-        self._raw = raw
-        self._at = 0
-        self._values = 0
-
     def read(self) -> list[tape.Entry]:
-        count = self._many()
+        count = self.many()
         entries: list[Any] = []
         for _ in range(count):
-            number = self._take(1)[0]
+            number = self.take(1)[0]
             if not 1 <= number <= len(KINDS):
                 raise RecordingDamaged(f"it tells of {number}, which is nothing")
             kind = KINDS[number - 1]
             if kind is tape.Records:
                 # Their bytes come behind the entries.
-                entries.append((self._number(), self._number()))
+                entries.append((self.number(), self.number()))
             else:
                 entries.append(kind(*map(self._value, SHAPES[kind])))
         data: dict[int, memoryview] = {}
-        while self._at < len(self._raw):
-            loop, length = self._number(), self._count(COLUMNS_BYTES)
+        while not self.is_over:
+            loop, length = self.number(), self.count(COLUMNS_BYTES)
             if loop in data:
                 raise RecordingDamaged("it has the records of a loop twice")
             # To take a column apart costs something, even if it is empty.
-            self._spend(100)
-            data[loop] = memoryview(to_records(self._take(length * COLUMNS_BYTES)))
+            self.spend(100)
+            data[loop] = memoryview(to_records(self.take(length * COLUMNS_BYTES)))
         taken = dict.fromkeys(data, 0)
         for index, entry in enumerate(entries):
             if type(entry) is tuple:
@@ -298,56 +322,16 @@ class _Body:
                 entries[index] = tape.Records(loop, bytes(data[loop][at:end]))
         return entries
 
-    def _take(self, length: int) -> bytes:
-        start, self._at = self._at, self._at + length
-        if length < 0 or self._at > len(self._raw):
-            raise RecordingDamaged("a chunk ends in the middle of something")
-        return self._raw[start : self._at]
-
-    def _number(self) -> int:
-        raw, at = self._raw, self._at
-        number = shift = 0
-        for digit in raw[at : at + _MAX_DIGITS]:
-            at += 1
-            number |= (digit & 0x7F) << shift
-            if digit < 0x80:
-                if number > MAX_NUMBER:
-                    break
-                self._at = at
-                return number >> 1 if not number & 1 else ~(number >> 1)
-            shift += 7
-        raise RecordingDamaged("a number has more than 64 bits")
-
-    def _count(self, each_bytes: int = 1) -> int:
-        """Read how many there are; of what takes so many bytes no more can be."""
-        count = self._number()
-        if not 0 <= count <= (len(self._raw) - self._at) // each_bytes:
-            raise RecordingDamaged(f"it says that it has {count:,} of something")
-        return count
-
-    def _many(self, each_bytes: int = 1) -> int:
-        """Read how many there are of what becomes an object each."""
-        count = self._count(each_bytes)
-        self._spend(count)
-        return count
-
-    def _spend(self, count: int) -> None:
-        self._values += count
-        if self._values > MAX_VALUES:
-            raise RecordingDamaged(
-                f"a chunk has more than {MAX_VALUES:,} numbers and strings"
-            )
-
     def _value(self, code: int) -> Any:
         if code == _INT:
-            return self._number()
+            return self.number()
         if code == _STR:
-            return self._take(self._count()).decode("utf-8", "replace")
+            return self.text()
         if code == _FLOATS:
-            count = self._many(8)
-            floats = struct.unpack(f"<{count}d", self._take(8 * count))
+            count = self.many(8)
+            floats = struct.unpack(f"<{count}d", self.take(8 * count))
             if not all(map(math.isfinite, floats)):
                 raise RecordingDamaged("it has a number that is none")
             return floats
-        count = self._many()
+        count = self.many()
         return tuple(self._value(_INT if code == _INTS else _STR) for _ in range(count))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio.to_thread
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
@@ -79,6 +79,14 @@ def _dashboard(request: Request) -> Dashboard:
     return dashboard
 
 
+async def _wait_whole(request: Request) -> None:
+    await _dashboard(request).wait_whole()
+
+
+#: Of routes that look at the session: a recording's picture is not enough for them.
+WHOLE = Depends(_wait_whole)
+
+
 @router.get("/", response_class=HTMLResponse)
 async def page(request: Request) -> Any:
     """Show the page."""
@@ -113,13 +121,13 @@ async def events(
     )
 
 
-@router.get("/api/state")
+@router.get("/api/state", dependencies=[WHOLE])
 async def state(request: Request) -> JSONResponse:
     """Tell what is going on now, and the most recent of what is over."""
     return JSONResponse(_dashboard(request).describe_state())
 
 
-@router.get("/api/source", response_model=None)
+@router.get("/api/source", response_model=None, dependencies=[WHOLE])
 async def source(request: Request, place: str) -> dict[str, Any] | Response:
     """Show the code around a line that a recording has named, if it can be read here."""
     found = _dashboard(request).session.find_place(place)

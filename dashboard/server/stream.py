@@ -1,8 +1,9 @@
 """Send frames to every viewer: encoded once, snapshot first, bounded for the slow.
 
 A viewer that does not keep up loses its queue, is told how many frames that were,
-and begins again from a snapshot; nobody else notices. A stream ends by cancellation
-when its viewer leaves, and by itself when the server stops.
+and begins again from a snapshot; nobody else notices. Of a recording every frame is kept:
+who comes late, or again, is sent what all were. A stream ends by cancellation when its
+viewer leaves, and by itself when the server stops.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from dashboard.server import wire
+from dashboard.server.journal import Change
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from dashboard.server.drawn import Drawn
     from dashboard.server.session import Session
 
 #: Ten seconds of frames: a viewer that comes back within that misses nothing.
@@ -26,6 +29,8 @@ QUEUE_FRAMES = 90
 #: A snapshot takes the time of some frames to make. Hundreds of pages that come back
 #: within a second share one, and get the frames since.
 SNAPSHOT_FRAMES = 30
+#: Nothing new, but we are there. Without data a browser would not tell of it.
+BEAT = b"event: beat\ndata: {}\n\n"
 
 
 class Viewer:
@@ -36,6 +41,8 @@ class Viewer:
         self.wakeup = asyncio.Event()
         self.skipped = 0
         self.overrun = False
+        self.is_greeted = False
+        """It has been sent all that there was when it came."""
 
     def __repr__(self) -> str:
         return f"<Viewer {len(self.queue)} queued, {self.skipped} skipped>"
@@ -65,28 +72,65 @@ class Stream:
         self.run = secrets.token_hex(4)
         self.seq = 0
         self.viewers: set[Viewer] = set()
-        self._session = session
+        self.session = session
         self._now_ns = now_ns
         self._notices = notices
         self._demo_url = demo_url
-        self._history: deque[tuple[int, bytes]] = deque(maxlen=HISTORY_FRAMES)
+        self._is_live = session.past is None
+        self._history: deque[tuple[int, bytes]] = deque(
+            maxlen=HISTORY_FRAMES if self._is_live else None
+        )
         self._snapshot: tuple[int, bytes] | None = None
 
     def __repr__(self) -> str:
         return f"<Stream at {self.seq}, {len(self.viewers)} viewers>"
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether somebody has got all that there is so far."""
+        return any(each.is_greeted and not each.queue for each in self.viewers)
+
     def publish(self) -> None:
         """Make a frame of what changed, and queue it for everyone."""
         now_ns = self._now_ns()
-        self.seq += 1
-        change = self._session.turn_page(now_ns)
-        frame = wire.describe_frame(
-            self._session, now_ns, self.seq, self._notices(), change
+        self._publish(now_ns, self.session.turn_page(now_ns))
+
+    def begin(self) -> None:
+        """Of a recording: what there is now is what every viewer begins with."""
+        self._hello(0)
+
+    def publish_drawn(self, drawn: Drawn) -> None:
+        """Make a frame of a piece of a recording's picture."""
+        self._publish(self._now_ns(), drawn)
+
+    def _publish(self, now_ns: int, change: Change | Drawn) -> None:
+        self._send(
+            wire.describe_frame(
+                self.session, now_ns, self.seq + 1, self._notices(), change
+            )
         )
+
+    def publish_rest(self) -> None:
+        """Make a frame of all that a session has, but for what is drawn."""
+        now_ns, notices = self._now_ns(), self._notices()
+        self._send(
+            wire.describe_snapshot(
+                self.session, now_ns, self.seq + 1, notices, Change()
+            )
+        )
+
+    def _send(self, frame: dict[str, Any]) -> None:
+        self.seq += 1
         data = wire.sse("frame", self._id(self.seq), frame)
         self._history.append((self.seq, data))
         for viewer in self.viewers:
             viewer.put(data)
+
+    def beat(self) -> None:
+        """Let everyone hear that we are there: nothing is new."""
+        for viewer in self.viewers:
+            if viewer.is_greeted and not viewer.queue:
+                viewer.put(BEAT)
 
     async def watch(
         self,
@@ -103,6 +147,7 @@ class Stream:
             # Within: most viewers that leave early do so during this largest event.
             for data in self._greet(viewer, last_event_id):
                 yield data
+            viewer.is_greeted = True
             while not is_over():
                 if viewer.overrun:
                     viewer.overrun = False
@@ -130,7 +175,7 @@ class Stream:
             seq, data = self._hello(skipped)
             return [data, *(frame for _, frame in self._kept_since(seq))]
         hello = wire.describe_hello(
-            self._session,
+            self.session,
             self._now_ns(),
             run=self.run,
             demo_url=self._demo_url(),
@@ -146,7 +191,11 @@ class Stream:
 
     def _hello(self, skipped: int) -> tuple[int, bytes]:
         """Return a greeting with a snapshot, and the number of the last frame in it."""
-        if self._snapshot is None or self.seq - self._snapshot[0] > SNAPSHOT_FRAMES:
+        is_old = self._is_live and (
+            self._snapshot is not None
+            and self.seq - self._snapshot[0] > SNAPSHOT_FRAMES
+        )
+        if self._snapshot is None or is_old:
             self._snapshot = (self.seq, self._encode_hello())
         seq, data = self._snapshot
         if skipped:
@@ -160,10 +209,10 @@ class Stream:
         """Return a `hello` with everything that is kept."""
         now_ns = self._now_ns()
         snapshot = wire.describe_snapshot(
-            self._session, now_ns, self.seq, self._notices()
+            self.session, now_ns, self.seq, self._notices()
         )
         return wire.describe_hello(
-            self._session,
+            self.session,
             now_ns,
             run=self.run,
             demo_url=self._demo_url(),

@@ -12,12 +12,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dashboard import __version__
+from dashboard.server.drawn import Columns
 from dashboard.server.lanes import LaneKind, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dashboard.server.batches import Batch
+    from dashboard.server.drawn import Drawn
     from dashboard.server.incidents import Incident
     from dashboard.server.journal import Change
     from dashboard.server.lanes import Lane, Row
@@ -44,7 +46,11 @@ def sse(event: str, event_id: str, value: object) -> bytes:
 
 
 def describe_frame(
-    session: Session, now_ns: int, seq: int, notices: list[str], change: Change
+    session: Session,
+    now_ns: int,
+    seq: int,
+    notices: list[str],
+    change: Change | Drawn,
 ) -> dict[str, Any]:
     """Return a frame: what changed, and the complete state of what is small."""
     origin = session.origin_ns
@@ -62,11 +68,20 @@ def describe_frame(
 
 
 def describe_snapshot(
-    session: Session, now_ns: int, seq: int, notices: list[str]
+    session: Session,
+    now_ns: int,
+    seq: int,
+    notices: list[str],
+    change: Change | None = None,
 ) -> dict[str, Any]:
-    """Return a frame that holds everything a new viewer needs."""
+    """Return a frame that holds everything a new viewer needs.
+
+    Who has got what is drawn needs no `change` but an empty one.
+    """
     origin = session.origin_ns
-    change = session.journal.snapshot()
+    change = session.journal.snapshot() if change is None else change
+    # Of a recording there may be no more than its picture so far.
+    is_known = session.past is None or bool(session.loops)
     told, stalls = session.requests.told(), list(session.stalls.kept)
     if session.past is None:
         told, stalls = told[-RECENT_REQUESTS:], stalls[-RECENT_STALLS:]
@@ -79,7 +94,7 @@ def describe_snapshot(
         "requests": _requests(told, origin),
         "stalls": _stalls(stalls, origin),
         "incidents": _incidents(session.incidents.told(), origin),
-        "diagnosis": _diagnosis(session, now_ns),
+        "diagnosis": _diagnosis(session, now_ns) if is_known else None,
     }
 
 
@@ -224,7 +239,9 @@ def _lane(lane: Lane, origin_ns: int) -> list[int]:
     ]
 
 
-def _columns(rows: list[Row], origin_ns: int) -> dict[str, Any] | None:
+def _columns(rows: list[Row] | Columns, origin_ns: int) -> dict[str, Any] | None:
+    if isinstance(rows, Columns):
+        return _drawn(rows, origin_ns)
     if not rows:
         return None
     times, lanes, states, infos, whos = zip(*rows, strict=True)
@@ -237,6 +254,20 @@ def _columns(rows: list[Row], origin_ns: int) -> dict[str, Any] | None:
         "state": states,
         "info": infos,
         "who": whos,
+    }
+
+
+def _drawn(rows: Columns, origin_ns: int) -> dict[str, Any] | None:
+    if not rows.state:
+        return None
+    first, *deltas = rows.t
+    return {
+        "t0": first - origin_ns,
+        "t": [0, *deltas],
+        "lane": rows.lane.tolist(),
+        "state": list(rows.state),
+        "info": rows.info.tolist(),
+        "who": rows.who.tolist(),
     }
 
 

@@ -106,16 +106,16 @@ const stream = openStream(
       shownRun = hello.run;
       link.begin(hello.run);
       // A recording has no now to look at: all of it is in sight first.
-      if (recording && viewport.isLive) viewport.fit(recording.from_ns, recording.to_ns, hello.t_ns);
+      if (recording && viewport.isLive) viewport.fit(recording.from_ns, recording.to_ns, recording.to_ns);
       setLine("live");
       frames.invalidate();
     },
     onFrame(frame) {
       history.apply(frame);
       clock.tell(frame.t_ns, performance.now());
-      lateness.tell(frame.t_ns, performance.now());
-      setLine("live");
+      if (!clock.isStill) lateness.tell(frame.t_ns, performance.now());
     },
+    onHeard: () => setLine("live"),
     onLost: () => setLine(line === "connecting" ? "connecting" : "lost"),
     onRefused: async (response) => {
       refusal = await sentenceOf(response);

@@ -30,7 +30,7 @@ export class Stream {
    * @param {string} url
    * @param {{onHello: (hello: import("./wire.js").Hello) => void,
    *   onFrame: (frame: import("./wire.js").Frame) => void,
-   *   onLost: () => void, onRefused: (response: Response) => void,
+   *   onHeard: () => void, onLost: () => void, onRefused: (response: Response) => void,
    *   onBroken: (error: Error) => void}} listener
    * @param {AbortSignal} signal
    * @param {(url: string) => EventSource} [openSource]
@@ -58,6 +58,8 @@ export class Stream {
     const options = { signal: this.#signal };
     source.addEventListener("hello", (event) => this.#guard(() => this.#hello(event.data)), options);
     source.addEventListener("frame", (event) => this.#guard(() => this.#frame(event.data)), options);
+    // Of a recording, where nothing is new.
+    source.addEventListener("beat", () => this.#heard(), options);
     source.addEventListener("error", () => this.#lost(source), options);
   }
 
@@ -83,7 +85,7 @@ export class Stream {
 
   #frame(text) {
     const frame = readFrame(text);
-    this.#heardMs = performance.now();
+    this.#heard();
     const expected = this.#seq + 1;
     this.#seq = frame.seq;
     if (expected > 0 && frame.seq > expected) {
@@ -93,6 +95,11 @@ export class Stream {
     }
     if (frame.seq < expected) return;
     this.#listener.onFrame(frame);
+  }
+
+  #heard() {
+    this.#heardMs = performance.now();
+    this.#listener.onHeard();
   }
 
   #lost(source) {

@@ -9,6 +9,7 @@ import heapq
 import random
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -16,6 +17,9 @@ from dashboard.records import FIELD_SEPARATOR, LAP_SHIFT, RECORD, Cell, Kind, Ri
 from dashboard.ring import Identity
 from dashboard.server import wire
 from dashboard.server.session import Session
+
+if TYPE_CHECKING:
+    from dashboard.server.tape import Write
 
 SECOND_NS = 1_000_000_000
 FRAME_NS = SECOND_NS // 30
@@ -25,8 +29,15 @@ ORIGIN_NS = SECOND_NS
 class Load:
     """A made-up loop: tasks that sleep and step, told as the recorder tells them."""
 
-    def __init__(self, *, requests_per_s: float, tickers: int, awaits: int) -> None:
-        self.session = Session(origin_ns=ORIGIN_NS)
+    def __init__(
+        self,
+        *,
+        requests_per_s: float,
+        tickers: int,
+        awaits: int,
+        tape: Write | None = None,
+    ) -> None:
+        self.session = Session(origin_ns=ORIGIN_NS, tape=tape)
         self.spans = 0
         self._random = random.Random(7)
         self._gap_ns = SECOND_NS / requests_per_s
@@ -79,7 +90,7 @@ class Load:
             self._step(due, task, request, turn)
             chunks.append(self._data)
             self._data = b""
-        self._loop.model.feed(b"".join(chunks))
+        self._loop.feed(b"".join(chunks))
         self.session.tick(self._loop, until_ns, self._cells, alive=True)
 
     def _step(self, due: int, task: int, request: int, turn: int) -> None:

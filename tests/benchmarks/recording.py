@@ -107,7 +107,9 @@ def take_down(program: Program, spans: int, *, pace_s: float) -> tuple[bytes, in
             now_ns = time.monotonic_ns()
             if session.findings.is_due(now_ns):
                 session.look(now_ns, {})
-            rows += len(session.turn_page(now_ns).rows)
+            change = session.turn_page(now_ns)
+            tape.draw(now_ns, change)
+            rows += len(change.rows)
             session.requests.begin_frame()
             session.stalls.take()
             time.sleep(max(0.0, pace_s - (time.monotonic() - began_s)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import errno
 import io
 import os
@@ -10,6 +11,7 @@ import threading
 import time
 import tracemalloc
 import zlib
+from dataclasses import astuple, replace
 from types import SimpleNamespace
 
 import pytest
@@ -21,10 +23,17 @@ from dashboard.records import RECORD, RECORD_BYTES, Cell, Kind
 from dashboard.ring import Identity
 from dashboard.server import recording, tape, wire
 from dashboard.server.columns import COLUMNS_BYTES, to_columns, to_records
+from dashboard.server.drawn import Drawing
 from dashboard.server.excerpt import lines_of
 from dashboard.server.folders import rings_in
+from dashboard.server.journal import Change
 from dashboard.server.keeper import FileTape, Keeper, head_of, write_whole
-from dashboard.server.opening import open_recording, read_recording
+from dashboard.server.lanes import Lane, LaneKind, Row
+from dashboard.server.opening import (
+    begin_recording,
+    open_recording,
+    read_recording,
+)
 from dashboard.server.player import Player, Remedies
 from dashboard.server.read import Follower
 from dashboard.server.recording_routes import file_name
@@ -35,6 +44,13 @@ PATIENCE_S = 40
 #: Long enough for the watchdog to see its line.
 BLOCK_S = 0.3
 IDLE = {Cell.OWNER: 0, Cell.SINCE: 0}
+#: As release 0.1.0 wrote it, when no file had a picture: a task, and why it waits.
+OF_FORMAT_1 = base64.b85decode(
+    "OixcxR6$Th0RR91KmY&$0RR91000000RR9100000FfK7JFaQ7m000000000000000000000000000000"
+    "Lr6|bZ~y=Rr2qf`-1@K+&<6kj00000#0dZZ00000c%0*6WMbfBy1>uHz?WEDnU|cI&tt4-XsBn-QJj%q"
+    "z{JGDQJ!Cvty7$nnpz;QUtCnCpQu+*DQ_+h5@u#%V`1u0XOd%LU|>Q5d_XZaMrQ5{CMoP33|K&l1_OgK"
+    "rZ6KTBZAGq1ZM*Pr$iK+"
+)
 LOOP = tape.Loop(1, 0, 7, 1, 1_000, 5, 0, "asyncio", "3.11.7", "shop")
 
 
@@ -78,7 +94,7 @@ class Live:
         self.session.tape = take_down
         self.viewer = Told()
         self.follower = Follower(rings_in(folder), self.session, show_ended=True)
-        self.flush = file_tape.flush
+        self.flush, self.draw = file_tape.flush, file_tape.draw
 
     def turn(self):
         """Do what a dashboard does for each frame."""
@@ -87,7 +103,9 @@ class Live:
         self.now_ns = time.monotonic_ns()
         if self.session.findings.is_due(self.now_ns):
             self.session.look(self.now_ns, {1: 0.25})
-        self.viewer.take(self.session.turn_page(self.now_ns))
+        change = self.session.turn_page(self.now_ns)
+        self.draw(self.now_ns, change)
+        self.viewer.take(change)
         self.session.requests.begin_frame()
         self.session.stalls.take()
         self.session.incidents.take()
@@ -166,6 +184,100 @@ def test_round_trip(live, how):
     assert seen(opened) == live_spans
     assert opened.session.stalls.kept[0].culprit.function == "_mixed"
     assert opened.rows >= sum(map(len, live_spans.values())) > 300
+
+
+def test_picture(live, tmp_path):
+    """A picture is all that was drawn, before anything else is read; what is read then
+    is the same session, and numbers what was drawn in the same way."""
+    path = tmp_path / "it.loopscope"
+    path.write_bytes(live.file.getvalue())
+    opened = begin_recording(path)
+    blank, viewer = opened.session, Told()
+    for drawn in opened.pictures:
+        viewer.take(as_told(drawn))
+    loops = dict(blank.loops)
+    shares = list(opened.rest)
+    whole = Told()
+    whole.take(opened.session.journal.snapshot())
+
+    assert (loops, spans(viewer)) == ({}, spans(live.viewer))
+    assert shares == sorted(shares)
+    assert 0 < shares[0] <= shares[-1] == 1
+    assert wire.describe_state(opened.session, live.now_ns) == live.state()
+    assert (viewer.spans, viewer.lanes) == (whole.spans, whole.lanes)
+    assert opened.past == read_recording(io.BytesIO(path.read_bytes()), path.name).past
+
+
+def test_picture_of_what_is_there(tmp_path, monkeypatch):
+    """Wherever a file ends that is still being written, all that it tells is drawn."""
+    monkeypatch.setattr("dashboard.server.keeper.CHUNK_NS", 1_000)
+    path = tmp_path / "it.loopscope"
+    with path.open("wb") as file:
+        file_tape = FileTape(file, recording.new_head(1, 1))
+        session = Session(origin_ns=1, tape=file_tape.tape)
+        loop = session.add_loop(Identity(7, 1, 1_000, 5, 0, "asyncio", "3.11", "shop"))
+        loop.model.names.strings += ["work"]
+        for number in range(1, 40):
+            t = 1_000 * number
+            loop.feed(put(Kind.BORN, t, 0, number, 1))
+            loop.feed(put(Kind.STEP_WAITING, t + 100, t + 400, number))
+            session.tick(loop, t + 500, dict.fromkeys(Cell, 1) | IDLE, alive=True)
+            file_tape.draw(t + 600, session.turn_page(t + 600))
+        file_tape.flush()
+    data = path.read_bytes()
+    found = []
+    for end in range(len(data), recording.HEADER.size, -97):
+        path.write_bytes(data[:end])
+        try:
+            opened = begin_recording(path)
+        except RecordingError:
+            # Not even its first chunk is there.
+            break
+        viewer, whole = Told(), Told()
+        for drawn in opened.pictures:
+            viewer.take(as_told(drawn))
+        assert list(opened.rest)[-1] == 1
+        whole.take(opened.session.journal.snapshot())
+        assert (viewer.spans, viewer.lanes) == (whole.spans, whole.lanes)
+        found.append(len(viewer.spans))
+
+    assert found[0] == 40
+    assert found[-1] < 5
+
+
+def as_told(drawn):
+    """Return a picture as the change that it was."""
+    wired = {
+        "strings": drawn.strings,
+        "lanes": [astuple(lane)[:7] for lane in drawn.lanes],
+        "rows": wire._columns(drawn.rows, 0),
+    }
+    return decode(wired)
+
+
+def test_older_format(tmp_path):
+    """A file of before there were pictures is opened as it was then."""
+    path = tmp_path / "it.loopscope"
+    path.write_bytes(OF_FORMAT_1)
+    opened = begin_recording(path)
+    (task,) = opened.session.describe_tasks()
+
+    assert OF_FORMAT_1[8] == 1 < recording.VERSION
+    assert (opened.pictures, opened.rest) == (None, None)
+    assert (task["name"], task["reason"]) == ("work", "sleep")
+
+
+def test_picture_of_another_release(live, tmp_path):
+    """Another release may number lanes in another way: its picture is not believed."""
+    head = live.head._replace(release="0.0.9")
+    path = tmp_path / "it.loopscope"
+    path.write_bytes(
+        recording.write_head(head) + live.file.getvalue()[recording.HEADER.size :]
+    )
+    opened = begin_recording(path)
+
+    assert (opened.pictures, opened.rest) == (None, None)
+    assert wire.describe_state(opened.session, live.now_ns) == live.state()
 
 
 def test_brings_its_code(live):
@@ -379,7 +491,7 @@ def test_every_entry_comes_back():
     [
         (b"", "it begins with b''"),
         (b"GIF89a, or so", "it begins with b'GIF89a, '"),
-        (b"LOOPTAPE" + b"\x02" + bytes(60), "format 2, newer than the 1"),
+        (b"LOOPTAPE" + b"\x03" + bytes(60), "format 3, newer than the 2"),
         (b"LOOPTAPE" + bytes(61), "format 0, older than the 1"),
         (b"LOOPTAPE\x01\0\0\0", "it ends after 12 bytes, in its head"),
         (recording.write_head(recording.new_head(1, 1)), "no loop is in it"),
@@ -515,6 +627,47 @@ def test_absurd_counts(data, says):
     assert any(part in said for part in says.split("|"))
 
 
+ROW = Row(1_500, 1, 2, 0, 0)
+LANE = Lane(1, LaneKind.TASK, 1, 0, 0, 1_200)
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (lambda: pictured([ROW], lanes=[]), "draws lane 1, which is none"),
+        (lambda: pictured([ROW, ROW._replace(t=1_400)]), "back in time"),
+        (lambda: pictured([ROW._replace(t=1 << 62)]), "far ahead"),
+        (lambda: pictured([ROW], t=1 << 62), "outside of its own time"),
+        (lambda: pictured([ROW._replace(state=11)]), "no known state"),
+        (lambda: pictured([ROW]) + b"x", "no known state"),
+        (lambda: pictured([ROW])[:-1], "it says that it has 1 of something"),
+        (lambda: b"\x02\xfe\xff\xff\x0f", "it says that it has 16,777,215"),
+        (lambda: pictured([], lanes=[replace(LANE, kind=7)]), "kind 7"),
+        (lambda: pictured([], lanes=[replace(LANE, t=1 << 62)]), "own time"),
+    ],
+)
+def test_absurd_pictures(raw, says, tmp_path):
+    """Nothing is drawn that no page could draw; a sentence says why, and the rest is
+    there nevertheless."""
+    told = recording.write_chunk(turn(1, alive=1), first_ns=1_000, last_ns=2_000)
+    drawn = recording.write_drawn(raw(), first_ns=1_000, last_ns=2_000)
+    path = tmp_path / "it.loopscope"
+    path.write_bytes(recording.write_head(recording.new_head(1, 1)) + drawn + told)
+    opened = begin_recording(path)
+    with pytest.raises(RecordingError, match=says):
+        list(opened.pictures)
+    list(opened.rest)
+
+    assert len(opened.session.loops) == 1
+
+
+def pictured(rows, *, t=1_900, lanes=(LANE,)):
+    """Return a picture's bytes, as far as these can be written."""
+    drawing = Drawing()
+    drawing.add(t, Change(["", "work"], list(lanes), rows))
+    return drawing.write()
+
+
 def many_texts(number):
     """Return a chunk with 14 MB of text that no other one has."""
     texts = [f"{number}-{index}".ljust(1_000) for index in range(14_000)]
@@ -564,14 +717,16 @@ def test_long_texts_are_cut():
 def test_cut_off_anywhere(live):
     """Of a file that is still being written what is whole is shown."""
     data = kept(live)
-    # It is one chunk; behind it another one begins.
-    more = live.file.getvalue() + data[recording.HEADER.size :]
+    # Behind a whole one another chunk begins.
+    _, size, *_ = recording.CHUNK.unpack_from(data, recording.HEADER.size)
+    end = recording.HEADER.size + recording.CHUNK.size + size
     first = len(live.file.getvalue())
-    cuts = range(first, len(more), len(data) // 5)
+    more = live.file.getvalue() + data[recording.HEADER.size : end]
+    cuts = range(first, len(more), size // 5)
     found = [read_recording(io.BytesIO(more[:end]), "cut").records for end in cuts]
 
     assert len(set(found)) == 1 < len(found)
-    assert "no loop is in it" in sentence(data[: first // 2])
+    assert "no loop is in it" in sentence(data[: end // 2])
 
 
 def test_code_of_a_ring(tmp_path, monkeypatch):

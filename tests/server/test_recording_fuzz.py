@@ -10,6 +10,10 @@ import io
 import os
 import typing
 import zlib
+from contextlib import suppress
+from itertools import starmap
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +21,10 @@ from hypothesis import strategies as st
 from dashboard.errors import RecordingError
 from dashboard.records import RECORD, Cell, Kind
 from dashboard.server import recording, tape, wire
-from dashboard.server.opening import read_recording
+from dashboard.server.drawn import Drawing
+from dashboard.server.journal import Change
+from dashboard.server.lanes import Lane, Row
+from dashboard.server.opening import begin_recording, read_recording
 
 fuzz = settings(
     max_examples=int(os.environ.get("LOOPSCOPE_FUZZ", "60")),
@@ -127,6 +134,41 @@ def test_any_damage(chunks, damage, is_inside):
             whole[at % len(whole) : at % len(whole) + len(piece)] = piece
         data = bytes(whole[: damage[0][0]] if damage else whole)
     open_it(data)
+
+
+@fuzz
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.builds(
+            lambda rows, lanes, t: pictured(rows, lanes, t),
+            st.lists(st.tuples(TIME, SMALL, st.integers(0, 12), SMALL, SMALL)),
+            st.lists(
+                st.tuples(SMALL, st.integers(0, 7), SMALL, SMALL, SMALL, TIME, SMALL)
+            ),
+            TIME,
+        ),
+    )
+)
+def test_any_picture(raw):
+    """A picture may draw anything: it is drawn, or a sentence says why not."""
+    drawn = recording.write_drawn(raw, first_ns=1_000, last_ns=1_000_000)
+    told = recording.write_chunk([LOOP], first_ns=1_000, last_ns=1_000_000)
+    with NamedTemporaryFile() as file:
+        file.write(HEAD + drawn + told)
+        file.flush()
+        opened = begin_recording(Path(file.name))
+        with suppress(RecordingError):
+            for piece in opened.pictures:
+                wire.encode(wire.describe_frame(opened.session, 1, 1, [], piece))
+        assert len(list(opened.rest)) == 1
+
+
+def pictured(rows, lanes, t):
+    """Return the bytes of a picture of these."""
+    drawing = Drawing()
+    drawing.add(t, Change([""], list(starmap(Lane, lanes)), list(starmap(Row, rows))))
+    return drawing.write()
 
 
 @fuzz

@@ -82,3 +82,21 @@ test("lanes and rows are kept for an hour, whatever the server keeps, and then f
   assert.equal(history.lanes.get(2), undefined);
   assert.equal(history.lanes.get(1).spans.count, 1, "what the loop does now is never forgotten");
 });
+
+test("what a recording's frames tell is over, and its numbers over time come with what the rules say", () => {
+  const history = new History();
+  const recording = { name: "it", from_ns: 0, to_ns: 3e9 };
+  const loops = [{ id: 1, state: "idle", utilisation: 0.25, lag_ms: 5, ready: 0 }];
+  const requests = [{ loop: 1, end_ns: 1.55e9, total_ms: 7 }];
+  history.begin(helloOf({ recording, snapshot: frameOf({ strings: STRINGS, lanes: LANES, loops: [] }) }));
+  history.apply(frameOf({ t_ns: 1e9, loops: [], rows: rows([0, 1, wire.IDLE], [1e9, 1, wire.RUNNING]) }));
+  history.apply(frameOf({ t_ns: 3e9, loops: [], rows: rows([2e9, 1, wire.IDLE]) }));
+  assert.equal(history.metrics.of(1), null);
+  history.apply(frameOf({ t_ns: 3e9, loops, requests, diagnosis: { findings: [], checks: [] } }));
+  history.apply(frameOf({ t_ns: 3e9, loops, stall_threshold_ns: 5 }));
+  const samples = history.metrics.of(1);
+
+  assert.equal(samples.value("latency", samples.indexAt(1.55e9)), 7);
+  assert.equal(samples.value("busy", samples.indexAt(1.95e9)), 1);
+  assert.equal(samples.value("lag", samples.indexAt(3e9)), 5);
+});

@@ -19,13 +19,14 @@ class FakeSource extends EventTarget {
 
 function opened(ask = async () => assert.fail("asked")) {
   const sources = [];
-  const heard = { hellos: 0, frames: [], lost: 0, refused: [], broken: [] };
+  const heard = { hellos: 0, frames: [], heard: 0, lost: 0, refused: [], broken: [] };
   const leaving = new AbortController();
   const stream = new Stream(
     "/events",
     {
       onHello: () => (heard.hellos += 1),
       onFrame: (frame) => heard.frames.push(frame.seq),
+      onHeard: () => (heard.heard += 1),
       onLost: () => (heard.lost += 1),
       onRefused: (response) => heard.refused.push(response.status),
       onBroken: (error) => heard.broken.push(error.message),
@@ -58,6 +59,16 @@ test("frames are handed on in their order", () => {
   sources[0].send("frame", frameOf({ seq: 7 }));
 
   assert.deepEqual(heard.frames, [6, 7]);
+});
+
+test("a beat is heard, though nothing is new", () => {
+  const { stream, sources, heard } = opened();
+  sources[0].send("hello", hello(5));
+  assert.ok(stream.isSilent(performance.now() + 5000));
+  sources[0].send("frame", frameOf({ seq: 6 }));
+  sources[0].send("beat", {});
+
+  assert.deepEqual([heard.frames, heard.heard], [[6], 2]);
 });
 
 test("a gap is counted and answered by one new stream, never by a guess", () => {

@@ -67,13 +67,21 @@ export class History {
     this.#prunedNs = 0;
     if (!hello.snapshot) return;
     this.#keep(hello.snapshot);
-    if (!isSameRun) this.metrics.recall(hello.snapshot, this.lanes);
+    if (!isSameRun) this.#recall(hello.snapshot);
   }
 
   /** @param {import("../wire.js").Frame} frame */
   apply(frame) {
     this.#keep(frame);
-    this.metrics.add(frame);
+    if (!this.hello?.recording) this.metrics.add(frame);
+    // None of it happens now. With what the rules say comes all that is not drawn.
+    else if (frame.diagnosis) this.#recall(frame);
+  }
+
+  /** What it tells is over, but for what its loops say of themselves. */
+  #recall(frame) {
+    this.metrics.recall(frame, this.lanes);
+    this.metrics.add({ ...frame, requests: [] });
   }
 
   /** All but the metrics: a snapshot's requests did not all end just now. */
