@@ -22,6 +22,7 @@ import time
 import traceback
 import zlib
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ from dashboard.recorder.attach import record
 from dashboard.server import recording, wire
 from dashboard.server.folders import rings_in
 from dashboard.server.keeper import FileTape, head_of
-from dashboard.server.opening import Opened, open_recording
+from dashboard.server.opening import Opened, begin_recording
 from dashboard.server.read import Follower
 from dashboard.server.session import Session
 
@@ -77,7 +78,7 @@ def make(folder: Path) -> tuple[bytes, bytes]:
             pass
         now_ns = time.monotonic_ns()
         session.look(now_ns, {})
-        session.turn_page(now_ns)
+        tape.draw(now_ns, session.turn_page(now_ns))
     tape.flush()
     follower.close()
     return file.getvalue(), ring
@@ -131,6 +132,12 @@ def damage_inside(chance: random.Random, data: bytes) -> bytes:
 
 def show(opened: Opened) -> None:
     """Tell all of it, as a page would be told."""
+    if opened.pictures is not None and opened.rest is not None:
+        with suppress(RecordingError):
+            for drawn in opened.pictures:
+                wire.encode(wire.describe_frame(opened.session, 1, 1, [], drawn))
+        for _ in opened.rest:
+            pass
     session, to_ns = opened.session, opened.past.to_ns
     assert to_ns - opened.past.from_ns < MOST_NS, "it would draw centuries"
     wire.encode(wire.describe_state(session, to_ns))
@@ -148,7 +155,7 @@ def attempt(path: Path) -> str:
     """
     began_s = time.process_time()
     try:
-        show(open_recording(path))
+        show(begin_recording(path))
         told = "opened"
     except RecordingError as error:
         said = str(error)
@@ -193,7 +200,11 @@ def main() -> int:
         }
         ends_s = time.monotonic() + 60 * options.minutes
         while time.monotonic() < ends_s:
-            for test in (made_up.test_any_tape, made_up.test_any_damage):
+            for test in (
+                made_up.test_any_tape,
+                made_up.test_any_damage,
+                made_up.test_any_picture,
+            ):
                 test()
                 counts["made up", "opened or refused"] += MADE_UP
             for _ in range(ROUND):
