@@ -11,6 +11,7 @@
 //      never lower than can be seen; on the loop's lane lower for its housekeeping than for a request.
 
 import { BLOCK } from "../model/pool.js";
+import { MERGED } from "../model/thinning.js";
 import { BLOCKED, GONE, RUNNING, STATES } from "../wire.js";
 
 
@@ -45,35 +46,41 @@ export const LOOP_TICKS = Object.freeze({ served: 0.7, own: 0.3 });
  * @param {Look} [look]
  */
 export function resolve(spans, scale, nowNs, stallNs, pen, look = PLAIN_LOOK) {
-  const { columnPx } = look;
+  const { count } = spans;
+  const { starts, states, whos } = spans.pool;
+  const columnNs = scale.nsPerPx * look.columnPx;
   const lastNs = Math.min(scale.endNs, nowNs);
   const column = new Column(scale, stallNs, pen, look);
   let i = spans.firstEndingAfter(scale.startNs);
-  while (i < spans.count) {
-    const startNs = spans.startNs(i);
+  // Each span is read once, field by field: of a hundred thousand every look counts.
+  let at = i < count ? spans.slot(i) : -1;
+  while (i < count) {
+    const startNs = starts[at];
     if (startNs > lastNs) break;
-    const endNs = Math.min(spans.endNs(i, nowNs), nowNs);
-    const state = spans.state(i);
+    const next = i + 1 < count ? spans.slot(i + 1) : -1;
+    const endNs = next < 0 ? nowNs : Math.min(starts[next], nowNs);
+    const isMerged = (states[at] & MERGED) !== 0;
+    const state = states[at] & ~MERGED;
     const lengthNs = endNs - startNs;
-    if (lengthNs >= columnPx * scale.nsPerPx) {
+    if (lengthNs >= columnNs) {
       const freePx = column.end(state);
       const leftPx = Math.max(scale.toPx(startNs), freePx, scale.leftPx);
       const rightPx = Math.min(scale.toPx(endNs), scale.rightPx);
       const shown = state === RUNNING && lengthNs >= stallNs ? BLOCKED : state;
       if (state === GONE || rightPx <= leftPx) {
         // Nothing to see.
-      } else if (spans.merged(i)) {
+      } else if (isMerged) {
         // It was crowded once, and looks as it did then: like a column, however wide it is by now.
         pen.column(state, Math.round(leftPx), Math.round(rightPx), tickOf(spans.ranNs(i), lengthNs, look.ticks.own));
       } else {
         pen.slice(shown, leftPx, rightPx, i);
       }
       i += 1;
+      at = next;
       continue;
     }
     if (startNs >= column.endNs) {
       // Columns are stretches of time, not of the screen: scrolling moves them and never mixes them.
-      const columnNs = scale.nsPerPx * columnPx;
       const beginNs = Math.floor(Math.max(startNs, scale.startNs) / columnNs) * columnNs;
       column.begin(Math.max(startNs, scale.startNs), beginNs + columnNs);
     }
@@ -81,10 +88,12 @@ export function resolve(spans, scale, nowNs, stallNs, pen, look = PLAIN_LOOK) {
       column.addBlock(spans, i);
       column.lastNs = spans.startNs(i + BLOCK);
       i += BLOCK;
+      at = spans.slot(i);
     } else {
-      column.add(state, lengthNs, spans.who(i), spans.ranNs(i));
+      column.add(state, lengthNs, isMerged ? 0 : whos[at], isMerged ? spans.ranNs(i) : 0);
       column.lastNs = endNs;
       i += 1;
+      at = next;
     }
   }
   column.end(GONE);

@@ -28,9 +28,20 @@ export class Spans {
     this.#pool = pool;
   }
 
+  /** Whose columns they are in. */
+  get pool() {
+    return this.#pool;
+  }
+
+  /** Where in the pool's columns span i is: whoever reads many fields of many spans looks once. @param {number} i */
+  slot(i) {
+    const k = this.#head + i;
+    return (this.#blocks[k >> SHIFT] << SHIFT) | (k & (BLOCK - 1));
+  }
+
   /** @param {number} i */
   startNs(i) {
-    return this.#pool.starts[this.#at(i)];
+    return this.#pool.starts[this.slot(i)];
   }
 
   /**
@@ -38,36 +49,36 @@ export class Spans {
    * @param {number} nowNs where an open span ends
    */
   endNs(i, nowNs) {
-    if (i + 1 < this.count) return this.#pool.starts[this.#at(i + 1)];
-    return Math.max(nowNs, this.#pool.starts[this.#at(i)]);
+    if (i + 1 < this.count) return this.#pool.starts[this.slot(i + 1)];
+    return Math.max(nowNs, this.#pool.starts[this.slot(i)]);
   }
 
   /** Of a merged span: what took most of its time, runs aside. @param {number} i */
   state(i) {
-    return this.#pool.states[this.#at(i)] & ~MERGED;
+    return this.#pool.states[this.slot(i)] & ~MERGED;
   }
 
   /** @param {number} i */
   info(i) {
-    const at = this.#at(i);
+    const at = this.slot(i);
     return this.#pool.states[at] & MERGED ? 0 : this.#pool.infos[at];
   }
 
   /** @param {number} i */
   who(i) {
-    const at = this.#at(i);
+    const at = this.slot(i);
     return this.#pool.states[at] & MERGED ? 0 : this.#pool.whos[at];
   }
 
   /** Slices that were merged into this span; 0: it is itself. @param {number} i */
   merged(i) {
-    const at = this.#at(i);
+    const at = this.slot(i);
     return this.#pool.states[at] & MERGED ? this.#pool.infos[at] : 0;
   }
 
   /** How much of a merged span ran; of any other its state tells. @param {number} i */
   ranNs(i) {
-    const at = this.#at(i);
+    const at = this.slot(i);
     return this.#pool.states[at] & MERGED ? this.#pool.whos[at] * RAN_UNIT_NS : 0;
   }
 
@@ -82,13 +93,13 @@ export class Spans {
     if (startNs < lastStart) {
       throw new Error(`a row at ${startNs} ns comes after one at ${lastStart} ns`);
     }
-    if (startNs === lastStart) return this.#write(this.#at(this.count - 1), startNs, state, info, who);
+    if (startNs === lastStart) return this.#write(this.slot(this.count - 1), startNs, state, info, who);
     if (this.#isFull) {
       // To take one may thin this very lane: only then look at its blocks.
       const block = this.#pool.take();
       this.#blocks.push(block);
     }
-    if (this.count) this.#sumUp(this.#at(this.count - 1), startNs);
+    if (this.count) this.#sumUp(this.slot(this.count - 1), startNs);
     this.#append(startNs, state, info, who);
   }
 
@@ -142,7 +153,7 @@ export class Spans {
     const { starts } = this.#pool;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (starts[this.#at(middle + 1)] > ns) high = middle;
+      if (starts[this.slot(middle + 1)] > ns) high = middle;
       else low = middle + 1;
     }
     return low;
@@ -172,22 +183,17 @@ export class Spans {
     return this.#head + this.count === this.#blocks.length * BLOCK;
   }
 
-  #at(i) {
-    const k = this.#head + i;
-    return (this.#blocks[k >> SHIFT] << SHIFT) | (k & (BLOCK - 1));
-  }
-
   /** @returns {boolean} do the spans of blocks j and j + 1 fit into the first of them now? */
   #thinPair(j, endNs, stallNs) {
     const { starts, states, infos, whos } = this.#pool;
     const i = j * BLOCK - this.#head;
     for (let k = 0; k < GROUP; k += 1) {
-      const at = this.#at(i + k);
+      const at = this.slot(i + k);
       group.set(k, starts[at], states[at], infos[at], whos[at]);
     }
     if (!group.thin(endNs, stallNs, RAN_UNIT_NS)) return false;
     for (let k = 0; k < BLOCK; k += 1) {
-      const at = this.#at(i + k);
+      const at = this.slot(i + k);
       this.#write(at, group.starts[k], group.states[k], group.infos[k], group.whos[k]);
       this.#sumUp(at, k + 1 < BLOCK ? group.starts[k + 1] : endNs);
     }
@@ -195,7 +201,7 @@ export class Spans {
   }
 
   #append(startNs, state, info, who) {
-    this.#write(this.#at(this.count), startNs, state, info, who);
+    this.#write(this.slot(this.count), startNs, state, info, who);
     this.count += 1;
   }
 
