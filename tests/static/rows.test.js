@@ -40,6 +40,15 @@ test("tasks of no request are counted, and shown only when asked for", () => {
   assert.equal(planRows(lanes, SCALE, { ...VIEW, wanted: { ...EVERYTHING, showsTasks: true } }, SIZES).rows.length, 2);
 });
 
+test("threads and tasks take the room that requests leave", () => {
+  const threads = Array.from({ length: 20 }, (_, i) => lane(THREAD_LANE, i));
+  const pitchOf = (requests) => planRows([...crowd(requests), ...threads], SCALE, VIEW, SIZES).rows.at(-1).pitchPx;
+
+  assert.equal(pitchOf(0), SIZES.threadPx);
+  assert.ok(pitchOf(0) > pitchOf(10) && pitchOf(10) > pitchOf(60), "requests come first");
+  assert.equal(pitchOf(60), pitchOf(90), "a share is always theirs");
+});
+
 test("lanes that lie outside the picture take no row", () => {
   const scale = new Scale(500, 100, 100, 900);
   const lanes = [lane(REQUEST_LANE, 0, 499), lane(REQUEST_LANE, 601), lane(REQUEST_LANE, 550)];

@@ -50,7 +50,7 @@ const FOLD_PX = 36;
 const FRESH_PX = 24;
 const GAP_PX = 10;
 const HEADING_PX = 22;
-/** Tall rows and threads may take this much of the room before they shrink like the others. */
+/** Tall rows and threads may take this much of the room, or what others leave, before they shrink like them. */
 const TALL_SHARE = 0.5;
 const MINOR_SHARE = 0.25;
 const FIXED_SHARE = 0.4;
@@ -75,8 +75,9 @@ export function planRows(lanes, scale, view, sizes) {
   const airs = entries.map((entry, i) => airBefore(entry, entries[i - 1]));
   const minorCount = entries.filter(({ isMinor }) => isMinor).length;
   const roomPx = view.heightPx - topPx - GAP_PX / 2 - airs.reduce((sum, airPx) => sum + airPx, 0);
-  const minorPx = pitchFor(roomPx * MINOR_SHARE, minorCount, sizes.threadPx);
   const majors = entries.filter(({ isMinor }) => !isMinor).map(({ lane }) => lane);
+  const wishPx = majors.reduce((sum, lane) => sum + shareOf(lane, scale, view), 0) * sizes.pitchPx;
+  const minorPx = pitchFor(Math.max(roomPx * MINOR_SHARE, roomPx - wishPx), minorCount, sizes.threadPx);
   const pitches = pitchesFor(majors, roomPx - minorCount * minorPx, scale, view, sizes);
 
   const tops = new Float64Array(entries.length + 1);
@@ -146,7 +147,7 @@ function pin(lanes, view, sizes) {
  * needs of the room and leaves the least pitch to those behind it.
  */
 function pitchesFor(lanes, roomPx, scale, view, sizes) {
-  const folds = lanes.map((lane) => (view.folds ? foldOf(lane, scale) : 1));
+  const folds = lanes.map((lane) => shareOf(lane, scale, view));
   const tall = lanes.map((lane) => view.isTall(lane));
   const tallPx = folds.reduce((sum, fold, i) => sum + (tall[i] ? fold : 0), 0) * sizes.pitchPx;
   if (tallPx > roomPx * TALL_SHARE) tall.fill(false);
@@ -181,8 +182,9 @@ function freshnessOf(lane, scale, nowNs) {
   return Math.min(Math.max(2 - agoPx / FRESH_PX, 0), 1);
 }
 
-function foldOf(lane, scale) {
-  if (lane.endNs === Infinity) return 1;
+/** How much of a row's height a lane has: 1, but that one which leaves on the left folds up. */
+function shareOf(lane, scale, view) {
+  if (!view.folds || lane.endNs === Infinity) return 1;
   const leftoverPx = scale.toPx(lane.endNs) - scale.leftPx;
   return Math.min(Math.max(leftoverPx / FOLD_PX, 0), 1);
 }
