@@ -10,8 +10,10 @@ import { make, setText } from "./parts.js";
 const FLIGHT_MS = 280;
 /** More at once is a swarm that nobody can follow, and costs frames. */
 const MAX_FLIGHTS = 60;
-/** Where so many stand, nobody is followed. */
+/** Where so many stand, or have just come and gone, nobody is followed. */
 const MAX_FLYING = MAX_FLIGHTS * 4;
+/** So many may come and go each second, for as long as one likes. */
+const FOLLOWED_PER_S = 15;
 /** Hues a golden angle apart differ most, however many there are. */
 const HUE_STEP = 137.508;
 
@@ -40,6 +42,9 @@ export class Beings {
   /** Where each was before this refresh. @type {Map<number, DOMRect>} */
   #from = new Map();
   #layout = "";
+  /** Those who came and went, less those whom the eye has followed by now. */
+  #swarm = 0;
+  #lookedMs = 0;
   #stays;
 
   constructor() {
@@ -48,11 +53,16 @@ export class Beings {
 
   /**
    * Look where everybody stands, before anything of the refresh is written: now the page is laid out,
-   * and to look costs nothing.
+   * and to look costs nothing. Where each lands costs a layout: not for a swarm that nobody can follow.
+   * @param {number} nowMs
    */
-  look() {
+  look(nowMs) {
+    const followed = ((nowMs - this.#lookedMs) / 1000) * FOLLOWED_PER_S;
+    this.#swarm = Math.min(Math.max(this.#swarm - followed, 0), MAX_FLYING + FOLLOWED_PER_S);
+    this.#lookedMs = nowMs;
     this.#from.clear();
-    if (this.#stays.matches || document.visibilityState !== "visible" || this.#marks.size > MAX_FLYING) return;
+    if (this.#stays.matches || document.visibilityState !== "visible") return;
+    if (Math.max(this.#marks.size, this.#swarm) > MAX_FLYING) return;
     for (const [id, mark] of this.#marks) this.#from.set(id, mark.getBoundingClientRect());
   }
 
@@ -81,6 +91,7 @@ export class Beings {
       if (kept.has(id)) continue;
       mark.remove();
       this.#marks.delete(id);
+      this.#swarm += 1;
     }
     for (const { being, form } of seats) this.#form(being, form);
     if (seats.length <= MAX_FLYING) this.#fly();
@@ -111,6 +122,7 @@ export class Beings {
     mark.tabIndex = -1;
     mark.dataset.lane = String(lane.id);
     this.#marks.set(lane.id, mark);
+    this.#swarm += 1;
     return mark;
   }
 

@@ -67,7 +67,7 @@ export class BoxesView {
    */
   show(moment, at) {
     const parts = this.#parts;
-    this.#beings.look();
+    this.#beings.look(at.nowMs);
     setText(parts["boxes-when"], at.when);
     setText(parts["count-door"], formatCount(moment.door.length + at.unseen));
     setText(parts["count-due"], formatCount(moment.due.length));
