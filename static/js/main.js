@@ -84,7 +84,6 @@ const theme = new Theme(root, restyle, signal);
 const pageState = new PageState(root);
 /** @type {"connecting" | "live" | "lost"} */
 let line = "connecting";
-let shownRun = "";
 let failure = "";
 let refusal = "";
 
@@ -96,17 +95,16 @@ const stream = openStream(
       if (hello.run !== history.hello?.run) {
         clock.restart();
         lateness.restart();
-        viewport.restart();
+        viewport.restart(hello.recording);
         if (history.hello) choice.restart();
       }
       history.begin(hello);
       clock.isStill = Boolean(hello.recording);
       clock.tell(hello.t_ns, performance.now());
-      const recording = hello.run !== shownRun && hello.recording;
-      shownRun = hello.run;
+      loops.isPast = Boolean(hello.recording);
       link.begin(hello.run);
-      // A recording has no now to look at: all of it is in sight first.
-      if (recording && viewport.isLive) viewport.fit(recording.from_ns, recording.to_ns, recording.to_ns);
+      // A recording has no now to look at: what went wrong is in sight first.
+      if (hello.recording && viewport.isLive) actions.land();
       setLine("live");
       frames.invalidate();
     },
@@ -148,6 +146,7 @@ const actions = makeActions(
     experiment: () => experiment.toggle(),
     close: () => (experiment.isOpen ? experiment.toggle(false) : stories.close()),
     selected: () => panels.saySelection(timeline.words()),
+    loop: (id) => loops.follow(id),
   },
 );
 const asked = new URLSearchParams(location.search);

@@ -53,6 +53,13 @@ class Product:
         with urllib.request.urlopen(self.url + path, timeout=10) as response:
             return json.load(response)
 
+    def hand_out(self, path):
+        """Write the page with all that is kept as a file, and return where it is."""
+        address = f"{self.url}/api/export/page.html"
+        with urllib.request.urlopen(address, timeout=60) as response:
+            path.write_bytes(response.read())
+        return path
+
     def stop(self):
         """End it as Ctrl-C does."""
         if self.process.poll() is None:
@@ -160,6 +167,33 @@ def open_page(browser):
         return page
 
     yield open_page
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+@pytest.fixture
+def open_file(browser):
+    """Open files with the network off; nothing may be asked for, or go wrong."""
+    contexts = []
+    troubles = []
+
+    def asked(request):
+        if not request.url.startswith(("file:", "data:")):
+            troubles.append(request.url)
+
+    def open_file(path, address="", **options):
+        options.setdefault("viewport", {"width": 1440, "height": 900})
+        context = browser.new_context(offline=True, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda said: troubles.append(said.text))
+        page.on("request", asked)
+        page.goto(path.as_uri() + address)
+        return page
+
+    yield open_file
     for context in contexts:
         context.close()
     assert troubles == []

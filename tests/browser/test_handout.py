@@ -1,6 +1,12 @@
-"""The page as one file works from disk with the network off, and runs nothing of others."""
+"""The page as one file works from disk with the network off, and runs nothing of others.
+
+That it is also panned, zoomed, searched, … as the live page stands in `test_timeline.py`
+and `test_stall.py`, whose tests are run on both.
+"""
 
 from __future__ import annotations
+
+import time
 
 import pytest
 from playwright.sync_api import expect
@@ -51,6 +57,9 @@ def file(tmp_path):
         tape.answered(5, at(302)).step(1, at(2), at(302), Kind.STEP_DONE)
         tape.poll(at(302), at(400)).play()
         cells = dict.fromkeys(Cell, 0) | {Cell.STATE: RingState.RECORDING}
+        # Nothing of it may lie in the future of who hands it out.
+        while time.monotonic_ns() < at(400):
+            time.sleep(0.01)
         session.tick(loop, at(400), cells, alive=True)
         app.state.dashboard.stream.publish()
         answer = client.get("/api/export/page.html")
@@ -62,33 +71,9 @@ def file(tmp_path):
     return file
 
 
-@pytest.fixture
-def offline(browser):
-    """Open files with the network off; nothing may be asked for, or go wrong."""
-    troubles = []
-    with browser.new_context(
-        offline=True, viewport={"width": 1440, "height": 900}
-    ) as context:
-
-        def asked(request):
-            if not request.url.startswith(("file:", "data:")):
-                troubles.append(request.url)
-
-        def open_file(path):
-            page = context.new_page()
-            page.on("pageerror", lambda error: troubles.append(str(error)))
-            page.on("console", lambda said: troubles.append(said.text))
-            page.on("request", asked)
-            page.goto(path.as_uri())
-            return page
-
-        yield open_file
-    assert troubles == []
-
-
-def test_works_from_disk(file, offline):
+def test_works_from_disk(file, open_file):
     """Timeline, table, stall and code are there, and say that nothing is live."""
-    page = offline(file)
+    page = open_file(file)
 
     expect(page.locator("[data-part=request-rows] tr")).to_have_count(1)
     expect(page.locator("[data-part=twin-rows] tr")).not_to_have_count(0)
@@ -100,9 +85,36 @@ def test_works_from_disk(file, offline):
     expect(page.locator("[data-part=save-trace]")).to_be_hidden()
 
 
-def test_runs_nothing_of_others(file, offline):
+def test_lands_at_its_stall(file, open_file):
+    """At once it shows the stall, the line and its code; one press shows all of it."""
+    page = open_file(file)
+    since = page.locator("[data-part=since]")
+
+    expect(page.locator("[data-part=lamp]")).to_contain_text("blocked for")
+    expect(page.locator("[data-part=code-verb]")).to_have_text("holds the loop here")
+    expect(page.locator("[data-part=slot]")).to_have_attribute("data-slot", "blocked")
+    expect(since).to_contain_text("All")
+    since.click()
+    expect(since).to_be_hidden()
+    page.keyboard.press("Backspace")
+    expect(since).to_be_visible()
+
+
+def test_replayed(file, open_file):
+    """Space plays it in slow motion from where one looks, to its end."""
+    page = open_file(file)
+    lamp = page.locator("[data-part=lamp-word]")
+    expect(lamp).to_have_text("Recording")
+
+    page.keyboard.press("Space")
+    expect(lamp).to_have_text("Slow motion 1/100")
+    page.keyboard.press("Space")
+    expect(lamp).to_have_text("Recording")
+
+
+def test_runs_nothing_of_others(file, open_file):
     """Names and code with markup in them are shown as they are written."""
-    page = offline(file)
+    page = open_file(file)
 
     expect(page.locator("[data-part=code-lines]")).to_contain_text("<script>")
     expect(page.locator("[data-part=request-rows]")).to_contain_text("</script>")
@@ -110,12 +122,12 @@ def test_runs_nothing_of_others(file, offline):
     assert page.locator("img").count() == 0
 
 
-def test_in_a_frame(file, offline):
+def test_in_a_frame(file, open_file):
     """A slide or an article shows it in a frame, also one that has no origin."""
     slide = file.parent / "slide.html"
     frame = '<iframe src="page.html?present" width="1200" height="800"'
     slide.write_text(f'{frame}></iframe>{frame} sandbox="allow-scripts"></iframe>')
-    page = offline(slide)
+    page = open_file(slide)
 
     for number in range(2):
         shown = page.frame_locator("iframe").nth(number)

@@ -100,6 +100,21 @@ test("going back to live restores the range from before the picture was held", (
   assert.equal(viewport.rangeNs, before);
 });
 
+test("a recording has no now: to go there, or back to where one began, shows all of it", () => {
+  const viewport = new Viewport(() => {});
+  viewport.restart({ from_ns: 5e9, to_ns: 45e9 });
+  const shows = () => [viewport.isLive, viewport.showsAll, viewport.momentNs(45e9)];
+  viewport.goLive();
+  assert.deepEqual(shows(), [false, true, 45e9]);
+  viewport.fit(20e9, 21e9, 45e9);
+  assert.equal(viewport.showsAll, false);
+  viewport.undo();
+  assert.deepEqual(shows(), [false, true, 45e9]);
+  viewport.undo();
+
+  assert.deepEqual(shows(), [false, true, 45e9]);
+});
+
 test("each change is told once", () => {
   let told = 0;
   const viewport = new Viewport(() => (told += 1));

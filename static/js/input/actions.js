@@ -3,6 +3,7 @@
 // What keys, buttons and pointer can ask for, in one place: each is a change of the viewport, of the
 // choice of lanes, or of the playhead.
 
+import { stallToTell } from "../model/stalls.js";
 import { wakeOf } from "../model/wakers.js";
 import { nextChangeNs, previousChangeNs } from "../model/steps.js";
 
@@ -18,11 +19,11 @@ export const JUST_NOW_NS = 30e9;
  * @param {import("../view/playback.js").Playback} stage.playback
  * @param {() => (lane: import("../model/lanes.js").Lane) => boolean} stage.counts whose changes are steps
  * @param {() => number} stage.nowNs
- * @param {Record<"present" | "save" | "stories" | "storyOn" | "storyBack" | "experiment" | "close" | "theme" | "help" | "selected" | "search" |
- *   "table" | "metrics", () => void>} page
+ * @param {{loop: (id: number) => void} & Record<"present" | "save" | "stories" | "storyOn" | "storyBack" | "experiment" | "close" | "theme" | "help" | "selected" | "search" |
+ *   "table" | "metrics", () => void>} page loop: this one is looked at
  * @returns {import("./keys.js").Actions & {selectRequest: (id: number) => void,
  *   selectSpan: (lane: number, startNs: number) => void,
- *   showStretch: (startNs: number, endNs: number, headNs?: number) => void,
+ *   showStall: (stall: import("../wire.js").Stall) => void, land: () => void,
  *   seek: (ns: number) => void, click: (x: number, y: number) => void, doubleClick: (x: number, y: number) => void}}
  */
 export function makeActions({ viewport, choice, timeline, history, playback, counts, nowNs }, page) {
@@ -35,11 +36,20 @@ export function makeActions({ viewport, choice, timeline, history, playback, cou
     if (i < 0) return [lane.startNs, Math.min(lane.endNs, latestNs)];
     return [lane.spans.startNs(i), lane.spans.endNs(i, latestNs)];
   };
+  const showStall = (stall) => {
+    const endNs = stall.start_ns + stall.duration_ms * 1e6;
+    const airNs = stall.duration_ms * 0.35e6;
+    page.loop(stall.loop);
+    viewport.fit(stall.start_ns - airNs, endNs + airNs, nowNs());
+    // Near its end: there everybody who has to wait has come.
+    playback.seek(endNs - airNs * 0.05, nowNs());
+  };
   return {
     ...page,
     toggleHold() {
       if (playback.isPlaying) playback.stop();
       else if (viewport.isLive) viewport.hold(nowNs());
+      else if (viewport.whole) playback.play(nowNs());
       else viewport.goLive();
     },
     togglePlay: () => (playback.isPlaying ? playback.stop() : playback.play(nowNs())),
@@ -132,9 +142,11 @@ export function makeActions({ viewport, choice, timeline, history, playback, cou
       playback.seek(startNs, nowNs());
       timeline.revealRow(lane);
     },
-    showStretch(startNs, endNs, headNs = endNs) {
-      viewport.fit(startNs, endNs, nowNs());
-      playback.seek(headNs, nowNs());
+    showStall,
+    land() {
+      viewport.goLive();
+      const stall = stallToTell(history);
+      if (stall) showStall(stall);
     },
     click(xPx, yPx) {
       const request = timeline.foldAt(xPx, yPx);

@@ -74,8 +74,8 @@ export class Link {
       if (held.atNs !== null) playback.seek(held.atNs, nowNs());
       viewport.goTo(held.startNs, held.rangeNs, nowNs());
     } else {
-      viewport.goLive();
-      viewport.zoomBy(view.rangeNs / viewport.rangeNs, nowNs());
+      if (!viewport.isLive) viewport.goLive();
+      if (viewport.isLive) viewport.zoomBy(view.rangeNs / viewport.rangeNs, nowNs());
     }
   }
 }

@@ -53,9 +53,10 @@ export class Bar {
   show(latestNs) {
     const { viewport, timeline, choice } = this.#stage;
     const { range, age, tasks, group } = this.#parts;
-    const width = formatDuration(viewport.rangeNs).replace(/\.0+(?=\D)/, "");
+    const width = roundly(viewport.rangeNs);
     setText(range, viewport.isLive ? `last ${width}` : `${width} wide`);
-    setText(age, viewport.isLive ? "" : agoInWords(latestNs - viewport.momentNs(latestNs)));
+    const isAgeless = viewport.isLive || viewport.whole;
+    setText(age, isAgeless ? "" : agoInWords(latestNs - viewport.momentNs(latestNs)));
     const hidden = timeline.hiddenTasks;
     tasks.hidden = !hidden && !choice.showsTasks;
     setText(tasks, choice.showsTasks ? "hide tasks" : `+${countOf(hidden, "task")}`);
@@ -74,9 +75,15 @@ export class Bar {
   /** A button that was pressed while the picture is held has done something, out of sight. */
   #showSince() {
     const { viewport, history } = this.#stage;
+    const { whole } = viewport;
+    if (whole) {
+      this.#parts.since.hidden = viewport.showsAll;
+      setText(this.#parts.since, `All ${roundly(whole.endNs - whole.startNs)} of it`);
+      return;
+    }
     const { requests } = history.counts;
     if (viewport.isLive || this.#heldRequests > requests) this.#heldRequests = requests;
-    const since = this.#stage.history.hello?.recording ? 0 : requests - this.#heldRequests;
+    const since = requests - this.#heldRequests;
     this.#parts.since.hidden = since === 0;
     if (since) setText(this.#parts.since, `${countOf(since, "request")} since · back to now`);
   }
@@ -107,5 +114,10 @@ export class Bar {
 
 /** How old a held picture is; in whole seconds, or it would never stand still. */
 function agoInWords(ns) {
-  return ns < 1e9 ? "held just now" : `held ${formatDuration(Math.floor(ns / 1e9) * 1e9).replace(/\.0+(?=\D)/, "")} ago`;
+  return ns < 1e9 ? "held just now" : `held ${roundly(Math.floor(ns / 1e9) * 1e9)} ago`;
+}
+
+/** "10 s" and not "10.0 s". */
+function roundly(ns) {
+  return formatDuration(ns).replace(/\.0+(?=\D)/, "");
 }

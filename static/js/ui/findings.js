@@ -74,6 +74,11 @@ function isOf({ stall: last, loop, place }, { loop: ofLoop, culprit }) {
   );
 }
 
+function calmWords(isPast) {
+  if (isPast) return { title: "Nothing held the loop", body: "No step of this recording kept everybody waiting." };
+  return { title: "Nothing holds the loop", body: "When one step keeps everybody waiting, its line shows here." };
+}
+
 export class FindingsView {
   #root;
   #title;
@@ -118,18 +123,19 @@ export class FindingsView {
     this.#list.show(history, stall);
     this.#stall = stall;
     const key = `${JSON.stringify(stall)} ${finding?.sentence}`;
-    if (key !== this.#key) this.#write(stall, finding);
+    if (key !== this.#key) this.#write(stall, finding, Boolean(history.hello?.recording));
     this.#key = key;
     return stall;
   }
 
-  #write(stall, finding) {
+  #write(stall, finding, isPast) {
     this.#root.dataset.finding = stall ? (isOn(stall) ? "blocked" : "over") : finding ? "found" : "calm";
     this.#jump.hidden = !stall;
     if (stall) this.#showStall(stall);
     else {
-      setText(this.#title, finding?.title ?? "Nothing holds the loop");
-      setText(this.#body, finding?.sentence ?? "When one step keeps everybody waiting, its line shows here.");
+      const calm = calmWords(isPast);
+      setText(this.#title, finding?.title ?? calm.title);
+      setText(this.#body, finding?.sentence ?? calm.body);
       if (finding) this.#announce(`finding ${finding.id}`, finding.sentence);
     }
   }

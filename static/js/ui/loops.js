@@ -9,6 +9,8 @@ export class LoopChoice {
   #box;
   #chosen = 0;
   #shown = 0;
+  /** Of a recording loops are shown that have ended, too: all of it is over. */
+  isPast = false;
 
   /**
    * @param {ParentNode} root
@@ -34,13 +36,19 @@ export class LoopChoice {
     );
   }
 
+  /** What is looked at happened on this one. */
+  follow(id) {
+    this.#chosen = 0;
+    this.#shown = id;
+  }
+
   /** @param {readonly import("../wire.js").LoopNow[]} loops */
   of(loops) {
-    const living = loops.filter(({ state }) => state !== "ended");
+    const living = this.#livingOf(loops);
     const pool = living.length ? living : loops.slice(-1);
     const byId = (id) => pool.find((loop) => loop.id === id);
-    const loop =
-      byId(this.#chosen) ?? longestBlocked(pool) ?? byId(this.#shown) ?? busiest(pool) ?? null;
+    const blocked = this.isPast ? undefined : longestBlocked(pool);
+    const loop = byId(this.#chosen) ?? blocked ?? byId(this.#shown) ?? busiest(pool) ?? null;
     this.#shown = loop?.id ?? 0;
     return loop;
   }
@@ -48,7 +56,7 @@ export class LoopChoice {
   /** @param {readonly import("../wire.js").LoopNow[]} loops */
   show(loops) {
     // By place, not by age: a restarted worker stands where the one before it stood.
-    const living = loops.filter(({ state }) => state !== "ended").sort(byPlace);
+    const living = this.#livingOf(loops).sort(byPlace);
     this.#box.hidden = living.length < 2;
     if (this.#box.hidden) return;
     resizeChildren(this.#box, living.length, () => make("button", "bar-button loop-button"));
@@ -61,6 +69,11 @@ export class LoopChoice {
       button.setAttribute("aria-pressed", String(loop.id === this.#chosen));
       button.toggleAttribute("data-shown", loop.id === this.#shown);
     });
+  }
+
+  /** @param {readonly import("../wire.js").LoopNow[]} loops */
+  #livingOf(loops) {
+    return loops.filter(({ state }) => this.isPast || state !== "ended");
   }
 }
 

@@ -58,16 +58,7 @@ export class Panels {
     const { actions, viewport } = stage;
     this.#status = new StatusView(root);
     this.#boxes = new BoxesView(root, (lane) => viewport.select(lane), signal);
-    this.#findings = new FindingsView(
-      root,
-      (stall) => {
-        const endNs = stall.start_ns + stall.duration_ms * 1e6;
-        const airNs = stall.duration_ms * 0.35e6;
-        // Near its end: there everybody who has to wait has come.
-        actions.showStretch(stall.start_ns - airNs, endNs + airNs, endNs - airNs * 0.05);
-      },
-      signal,
-    );
+    this.#findings = new FindingsView(root, actions.showStall, signal);
     this.#code = new CodePane(root, stage.ask, () => viewport.touch(), signal);
     this.#requests = new RequestsView(root, actions.selectRequest, signal);
     this.#stall = new StallView(root, stage.ask, signal);
@@ -169,7 +160,7 @@ export class Panels {
 
   #heldWords(moment, latestNs) {
     const { playback, history, viewport } = this.#stage;
-    const word = playback.isPlaying ? `Slow motion 1/${playback.slowness}` : "Paused";
+    const word = playback.isPlaying ? `Slow motion 1/${playback.slowness}` : viewport.whole ? "Recording" : "Paused";
     return { word, detail: atInWords(moment, viewport.momentNs(latestNs), history.stallNs) };
   }
 

@@ -130,6 +130,11 @@ function costOf(share) {
 export function sentencesOf(history, stream, failure, leftNs = Infinity) {
   const { missed, thinned, undrawn, skipped } = history.losses;
   const sentences = history.notices.map((text) => ({ text, tone: "warn" }));
+  const recording = history.hello?.recording;
+  if (recording) {
+    const text = `This is the recording ${recording.name}: nothing of it is live, and all of it can be looked at.`;
+    sentences.push({ text, tone: "quiet" });
+  }
   for (const { dumps, state } of history.loops) {
     if (!dumps?.refusal || state === "ended") continue;
     const text = `A C call that holds the interpreter is named only once it returns: ${dumps.refusal}.`;

@@ -108,6 +108,7 @@ export class Playback {
     const toNs = this.#headNs + Math.max(plainNs, Math.min(lullNs, next - this.#headNs));
     if (toNs >= nowNs) {
       this.isPlaying = false;
+      this.#headNs = nowNs;
       this.#viewport.goLive();
       return;
     }

@@ -23,6 +23,8 @@ export class Viewport {
   heldNs = 0;
   /** The range to go back to: a microsecond is a fine thing to look at, but not live. */
   #liveRangeNs = FIRST_RANGE_NS;
+  /** All that a recording has. It has no now: where one would be live, all of it is in sight. @type {{startNs: number, endNs: number} | null} */
+  whole = null;
   /** @type {{lane: number, startNs: number | null} | null} the span begins at startNs */
   selection = null;
   /** A stretch of time that was marked, to be measured. @type {{startNs: number, endNs: number} | null} */
@@ -63,12 +65,13 @@ export class Viewport {
   }
 
   goLive() {
-    if (!this.isLive) {
+    if (this.whole || !this.isLive) {
       this.#leave("live");
       this.rangeNs = this.#liveRangeNs;
     }
     this.isLive = true;
     this.scrollPx = Infinity;
+    this.#showAll();
     this.#onChange();
   }
 
@@ -180,8 +183,18 @@ export class Viewport {
     this.#onChange();
   }
 
-  /** A new run of the server: its times mean nothing to the old picture. */
-  restart() {
+  /** @returns {boolean} is there nothing to the left or to the right? */
+  get showsAll() {
+    const { whole, startNs, rangeNs } = this;
+    return !whole || (startNs <= whole.startNs && startNs + rangeNs >= whole.endNs);
+  }
+
+  /**
+   * A new run of the server: its times mean nothing to the old picture.
+   * @param {{from_ns: number, to_ns: number} | null} [recording]
+   */
+  restart(recording = null) {
+    this.whole = recording && { startNs: recording.from_ns, endNs: recording.to_ns };
     this.selection = null;
     this.area = null;
     this.isLive = true;
@@ -196,6 +209,17 @@ export class Viewport {
     this.heldNs = nowNs;
     this.#liveRangeNs = this.rangeNs;
     this.isLive = false;
+  }
+
+  /** Of a recording, where something else would be live. */
+  #showAll() {
+    if (!this.whole) return;
+    const { startNs, endNs } = this.whole;
+    const airNs = (endNs - startNs) * MARGIN;
+    this.isLive = false;
+    this.startNs = startNs - airNs;
+    this.rangeNs = clampRange(endNs - startNs + 2 * airNs);
+    this.heldNs = endNs;
   }
 
   #startAt(startNs, nowNs) {
@@ -217,7 +241,10 @@ export class Viewport {
   #go(place) {
     if (!place) return false;
     Object.assign(this, place);
-    if (place.isLive) this.#liveRangeNs = place.rangeNs;
+    if (place.isLive) {
+      this.#liveRangeNs = place.rangeNs;
+      this.#showAll();
+    }
     this.#onChange();
     return true;
   }
