@@ -76,7 +76,7 @@ class Doors:
             )
         if self._token is not None and not self._has_token(headers):
             return _refuse(
-                403, "you may watch; to press buttons, open the presenter's link"
+                403, "you may watch; to do more, open the presenter's link"
             )
         return None
 

@@ -182,15 +182,19 @@ def open_file(browser):
         if not request.url.startswith(("file:", "data:")):
             troubles.append(request.url)
 
-    def open_file(path, address="", **options):
+    def complained(message):
+        if message.type == "error":
+            troubles.append(message.text)
+
+    def open_file(file, address="", **options):
         options.setdefault("viewport", {"width": 1440, "height": 900})
         context = browser.new_context(offline=True, **options)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("console", lambda said: troubles.append(said.text))
+        page.on("console", complained)
         page.on("request", asked)
-        page.goto(path.as_uri() + address)
+        page.goto(file.as_uri() + address)
         return page
 
     yield open_file

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from hands import press, wait_finished, wait_lamp, wait_state
+from made_up import make_recording
 from playwright.sync_api import expect
 
 #: WCAG 2.2 at levels A and AA, and what axe calls best practice.
@@ -69,28 +73,29 @@ def test_axe(product, open_page, scheme):
     assert violations(page) == []
 
 
+#: Controls that do not show that they have the focus.
+UNSEEN = """async () => {
+    const seen = (element) => element.checkVisibility({visibilityProperty: true});
+    const all = [...document.querySelectorAll("button, a, input, select, [tabindex='0']")]
+        .filter((each) => seen(each) && each.tabIndex >= 0);
+    const bad = [];
+    for (const each of all) {
+        each.focus({focusVisible: true});
+        const style = getComputedStyle(each);
+        const next = each.nextElementSibling;
+        const shown = style.outlineStyle !== "none" ? style : next && getComputedStyle(next);
+        if (document.activeElement !== each || !shown || shown.outlineStyle === "none"
+            || parseFloat(shown.outlineWidth) < 2) bad.push(each.outerHTML.slice(0, 80));
+    }
+    return bad;
+}"""
+
+
 def test_every_control_is_reached_by_tab_and_seen(page):
     """Tab goes through every control, and each shows where it is."""
     press(page, "Fast")
     wait_finished(page, 1)
-    unseen = page.evaluate(
-        """async () => {
-            const seen = (element) => element.checkVisibility({visibilityProperty: true});
-            const all = [...document.querySelectorAll("button, a, input, select, [tabindex='0']")]
-                .filter((each) => seen(each) && each.tabIndex >= 0);
-            const bad = [];
-            for (const each of all) {
-                each.focus({focusVisible: true});
-                const style = getComputedStyle(each);
-                const next = each.nextElementSibling;
-                const shown = style.outlineStyle !== "none" ? style : next && getComputedStyle(next);
-                if (document.activeElement !== each || !shown || shown.outlineStyle === "none"
-                    || parseFloat(shown.outlineWidth) < 2) bad.push(each.outerHTML.slice(0, 80));
-            }
-            return bad;
-        }"""
-    )
-    assert unseen == []
+    assert page.evaluate(UNSEEN) == []
 
 
 def test_help_lists_every_key(page):
@@ -151,6 +156,16 @@ def test_touch(product, open_page):
     expect(page.locator("tr[aria-current]")).to_have_count(1)
 
 
+#: Text in sight that is smaller than 20 px.
+SMALL = """() => [...document.querySelectorAll("body *")]
+    .filter((each) => [...each.childNodes].some((n) => n.nodeType === 3 && n.data.trim())
+        && each.checkVisibility({visibilityProperty: true, opacityProperty: true})
+        && !each.closest(".unseen") && each.tagName !== "OPTION"
+        && each.getBoundingClientRect().width > 1
+        && parseFloat(getComputedStyle(each).fontSize) < 20)
+    .map((each) => `${each.className} ${each.textContent.slice(0, 30)}`)"""
+
+
 def test_presenter_is_legible_from_row_20(product, open_page):
     """In presenter mode no text in sight is smaller than 20 px at 1280 × 720."""
     page = open_page(f"{product.url}/?present", viewport={"width": 1280, "height": 720})
@@ -158,16 +173,39 @@ def test_presenter_is_legible_from_row_20(product, open_page):
     press(page, "Slow", 5)
     press(page, "Blocking")
     wait_lamp(page, "blocked")
-    read = """() => [...document.querySelectorAll("body *")]
-        .filter((each) => [...each.childNodes].some((n) => n.nodeType === 3 && n.data.trim())
-            && each.checkVisibility({visibilityProperty: true, opacityProperty: true})
-            && !each.closest(".unseen") && each.tagName !== "OPTION"
-            && each.getBoundingClientRect().width > 1
-            && parseFloat(getComputedStyle(each).fontSize) < 20)
-        .map((each) => `${each.className} ${each.textContent.slice(0, 30)}`)"""
-    assert page.evaluate(read) == []
+    assert page.evaluate(SMALL) == []
 
     wait_lamp(page, "idle")
     page.keyboard.press(",")
     wait_state(page, "paused")
-    assert page.evaluate(read) == []
+    assert page.evaluate(SMALL) == []
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """A recording with a stall, handed out as a file."""
+    folder = tmp_path_factory.mktemp("talk")
+    (folder / "shop.loopscope").write_bytes(make_recording())
+    page = folder / "page.html"
+    command = [sys.executable, "-m", "dashboard.server.drop_page"]
+    subprocess.run([*command, folder / "shop.loopscope", page], check=True)
+    return page
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_handed_out(file, open_file, scheme):
+    """A file from disk is for everybody, too: no objection, every control shows its focus,
+    and what a talk shows is large."""
+    page = open_file(
+        file, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
+    )
+    wait_state(page, "paused")
+    expect(page.locator("[data-part=code-lines] [data-lit]")).to_be_visible()
+    assert violations(page) == []
+    assert page.evaluate(UNSEEN) == []
+
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.keyboard.press("p")
+    assert page.evaluate(SMALL) == []
+    assert violations(page) == []

@@ -9,6 +9,8 @@ from made_up import make_recording
 from playwright.sync_api import expect
 
 PATIENCE_MS = 60_000
+#: Each file is read by a process of its own, whose start is long on a busy machine.
+pytestmark = pytest.mark.timeout(5 * PATIENCE_MS / 1000)
 #: As a hand lets go of a file over the page.
 LET_GO = """async ([data, name, size]) => {
   const bytes = data ? Uint8Array.from(atob(data), (c) => c.charCodeAt(0)) : new Uint8Array(size);

@@ -118,9 +118,10 @@ def test_threshold_changed_live(product, open_page):
     wait_stripes(page, lambda seen: seen["count"] > 800)
 
 
-def test_stall_in_full(product, open_page):
+def test_stall_in_full(product, open_page, open_file, tmp_path):
     """The line while it lasts and its code, whom it hurt in a sentence, how the samples
-    split, and on demand the stack, with other people's part of it folded away."""
+    split, and on demand the stack, with other people's part of it folded away; all but
+    the first, which is over, in a file that is handed out, too."""
     page = open_page(product.url)
     send(page, "report")
     expect(page.locator(LAMP)).to_contain_text("shop.py:6 in fetch")
@@ -129,7 +130,16 @@ def test_stall_in_full(product, open_page):
         "time.sleep(seconds)"
     )
     wait_lamp(page, "idle")
+    look_at_stall(page)
 
+    look_at_stall(open_file(product.hand_out(tmp_path / "page.html")))
+
+
+def look_at_stall(page):
+    """See whom it hurt, where it was, and the whole stack."""
+    expect(part(page, "code-pane").locator("[data-stall] [data-lit]")).to_contain_text(
+        "time.sleep(seconds)"
+    )
     expect(part(page, "finding-body")).to_contain_text(
         re.compile(r"It delayed 8 requests by .*\ss together\. The worst: GET /fast by")
     )

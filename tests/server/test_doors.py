@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
+from made_up import make_recording
 from starlette.testclient import TestClient
 
 from dashboard.app import create_app
@@ -85,6 +86,21 @@ def test_viewers_watch_only(client):
 
     assert answer.status_code == 403
     assert "open the presenter's link" in answer.json()["detail"]
+
+
+def test_viewers_drop_nothing(client):
+    """A file is read, which takes a processor, for a presenter alone; its page is for
+    whoever is told its address."""
+    file = {"url": "/api/recordings", "content": make_recording()}
+    refused = client.post(**file)
+    kept = repr(client.app.state.dashboard.drops)
+    taken = client.post(**file, headers={"Authorization": f"Bearer {TOKEN}"})
+
+    assert refused.status_code == 403
+    assert "open the presenter's link" in refused.json()["detail"]
+    assert kept == "<Drops: 0 pages>"
+    assert taken.status_code == 201
+    assert client.get(taken.json()["url"]).status_code == 200
 
 
 def test_presenters_link(client):
