@@ -75,9 +75,7 @@ class Doors:
                 403, "this page may not send that; use the dashboard's own page"
             )
         if self._token is not None and not self._has_token(headers):
-            return _refuse(
-                403, "you may watch; to do more, open the presenter's link"
-            )
+            return _refuse(403, "you may watch; to do more, open the presenter's link")
         return None
 
     def _answer_link(self, scope: Scope) -> Response | None:
