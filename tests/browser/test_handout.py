@@ -34,9 +34,10 @@ HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='hacked
 SOURCE = f"import time\n\n\nasync def buy():\n    time.sleep(0.3)  # {HOSTILE}\n"
 
 
-@pytest.fixture
-def file(tmp_path):
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
     """The page of a loop that a hostile request has held, handed out as a file."""
+    tmp_path = tmp_path_factory.mktemp("shop")
     shop = tmp_path / "shop.py"
     shop.write_text(SOURCE)
     app = create_app(Settings(demo=False, ring_dir=tmp_path / "rings"))
@@ -55,12 +56,13 @@ def file(tmp_path):
         tape.put(Kind.REQUEST_NAME, at(2), 0, 5, route)
         tape.put(Kind.SAMPLE, at(100), at(2), place, 1)
         tape.answered(5, at(302)).step(1, at(2), at(302), Kind.STEP_DONE)
-        tape.poll(at(302), at(400)).play()
+        # Longer than what is in sight of the stall, for there to be more.
+        tape.poll(at(302), at(1500)).play()
         cells = dict.fromkeys(Cell, 0) | {Cell.STATE: RingState.RECORDING}
         # Nothing of it may lie in the future of who hands it out.
-        while time.monotonic_ns() < at(400):
+        while time.monotonic_ns() < at(1500):
             time.sleep(0.01)
-        session.tick(loop, at(400), cells, alive=True)
+        session.tick(loop, at(1500), cells, alive=True)
         app.state.dashboard.stream.publish()
         answer = client.get("/api/export/page.html")
         assert answer.headers["content-disposition"].endswith('page.html"')
