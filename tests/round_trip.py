@@ -58,6 +58,7 @@ class Viewer(threading.Thread):
         self.lists = {name: {} for name in LISTS}
         self.losses = {"missed": 0, "thinned": 0, "undrawn": 0, "skipped": 0}
         self.t_ns = 0
+        self.is_whole = False
         self.failure = None
         self.is_over = False
         self._stream = urllib.request.urlopen(f"{url}/events", timeout=60)
@@ -71,7 +72,7 @@ class Viewer(threading.Thread):
                     return
                 if line.startswith(b"event: "):
                     event = line[7:].strip()
-                elif line.startswith(b"data: "):
+                elif line.startswith(b"data: ") and event != b"beat":
                     self._take(event, json.loads(line[6:]))
         except Exception as error:  # noqa: BLE001 - told to who asks
             self.failure = error
@@ -90,6 +91,8 @@ class Viewer(threading.Thread):
             self.lists[name] |= {key_of(name, each): each for each in frame[name]}
         self.losses |= {name: frame[name] for name in ("missed", "thinned", "undrawn")}
         self.t_ns = frame["t_ns"]
+        # Of a recording the findings come with all that its picture does not tell.
+        self.is_whole = self.is_whole or frame["diagnosis"] is not None
 
     def has_seen(self, t_ns):
         """Say whether all up to that moment has come; what failed is raised here."""
@@ -209,7 +212,7 @@ def compare(live, state, file):
     with opened(file) as url:
         shown = Viewer(url)
         shown.start()
-        wait_for(lambda: shown.has_seen(1), "the recording's snapshot")
+        wait_for(lambda: shown.has_seen(1) and shown.is_whole, "all of the recording")
         other = ask(f"{url}/api/state")
         shown.is_over = True
     said, differences = [], []

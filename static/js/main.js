@@ -111,6 +111,7 @@ const stream = openStream(
     onFrame(frame) {
       history.apply(frame);
       clock.tell(frame.t_ns, performance.now());
+      if (frame.diagnosis) actions.landed();
       if (!clock.isStill) lateness.tell(frame.t_ns, performance.now());
     },
     onHeard: () => setLine("live"),

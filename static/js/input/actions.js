@@ -23,7 +23,7 @@ export const JUST_NOW_NS = 30e9;
  *   "table" | "metrics", () => void>} page loop: this one is looked at
  * @returns {import("./keys.js").Actions & {selectRequest: (id: number) => void,
  *   selectSpan: (lane: number, startNs: number) => void,
- *   showStall: (stall: import("../wire.js").Stall) => void, land: () => void,
+ *   showStall: (stall: import("../wire.js").Stall) => void, land: () => void, landed: () => void,
  *   seek: (ns: number) => void, click: (x: number, y: number) => void, doubleClick: (x: number, y: number) => void}}
  */
 export function makeActions({ viewport, choice, timeline, history, playback, counts, nowNs }, page) {
@@ -36,6 +36,8 @@ export function makeActions({ viewport, choice, timeline, history, playback, cou
     if (i < 0) return [lane.startNs, Math.min(lane.endNs, latestNs)];
     return [lane.spans.startNs(i), lane.spans.endNs(i, latestNs)];
   };
+  /** A recording is drawn before its stalls are known: whoever still looks at all of it is taken there then. */
+  let isLanding = false;
   const showStall = (stall) => {
     const endNs = stall.start_ns + stall.duration_ms * 1e6;
     const airNs = stall.duration_ms * 0.35e6;
@@ -147,6 +149,12 @@ export function makeActions({ viewport, choice, timeline, history, playback, cou
       viewport.goLive();
       const stall = stallToTell(history);
       if (stall) showStall(stall);
+      isLanding = !history.diagnosis;
+    },
+    landed() {
+      const isStillThere = isLanding && viewport.showsAll && !playback.isPlaying;
+      isLanding = false;
+      if (isStillThere) this.land();
     },
     click(xPx, yPx) {
       const request = timeline.foldAt(xPx, yPx);
