@@ -66,6 +66,9 @@ def test_explains_its_stall(url, browser):
             wait_state(page, "paused")
             title = page.locator("[data-part=finding-title]")
             expect(title).to_contain_text("program.py:5", timeout=PATIENCE_S * 1000)
+            # It is taken there as soon as it is known.
+            slot = page.locator("[data-part=slot]")
+            expect(slot).to_have_attribute("data-slot", "blocked")
             lit = page.locator("[data-part=code-lines] [data-lit]")
             expect(lit).to_contain_text("time.sleep")
             expect(page.locator("[data-part=twin-rows] tr")).not_to_have_count(0)
