@@ -9,9 +9,10 @@ At the end: does the dashboard know of each request that the app has answered, o
 it as lost? The plot goes to `long_run.svg` beside this file. Asserts nothing.
 
 Ctrl-C and SIGTERM end it early, with the report and the plot of what there was until
-then. The first tenth is warming up; the second is compared with the last. *Flat* means:
-no more than 2 % or 1 MiB of growth between these, whichever is more, and no file more.
-Of files the fewest that were open count, as connections come and go with the load.
+then. The first third is warming up: what the dashboard keeps is full after 20 minutes.
+The next tenth is compared with the last. *Flat* means: no more than 2 % or 1 MiB of
+growth between these, whichever is more, and no file more. Of files the fewest that were
+open count, as connections come and go with the load.
 """
 
 from __future__ import annotations
@@ -259,9 +260,10 @@ def end(process: subprocess.Popen) -> None:
 
 
 def show(samples: list[Sample], counted: dict, minutes: float, rate: float) -> None:
-    """Print the table: the second tenth, when all is warm, against the last."""
+    """Print the table: the first tenth in which all is warm, against the last."""
     tenth = max(1, len(samples) // 10)
-    first, last = samples[tenth : 2 * tenth] or samples[:1], samples[-tenth:]
+    warm = len(samples) // 3
+    first, last = samples[warm : warm + tenth] or samples[:1], samples[-tenth:]
     print(
         f"{minutes:.1f} min at {rate:g} requests/s, "
         f"Python {sys.version.split()[0]}, {len(samples)} samples"
