@@ -341,6 +341,6 @@ def test_open_serves_it(command, folder):
     assert told["t_ns"] == told["recording"]["from_ns"] < drawn["t_ns"]
     assert whole["t_ns"] == told["recording"]["to_ns"] == state["t_ns"]
     assert whole["stalls"] == state["stalls"]
-    assert "recording it.loopscope" in get("/")
+    assert "data-recording" in get("/")
     with pytest.raises(urllib.error.HTTPError, match="404"):
         get("/api/recording")
