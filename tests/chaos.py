@@ -350,7 +350,11 @@ class Chaos:
 
     def _before_deletion(self) -> None:
         pid = self.app.process.pid
-        is_read = any(loop["pid"] == pid for loop in self._state()["loops"])
+        # One that was damaged is told to be read no further while it has its name.
+        is_read = any(
+            loop["pid"] == pid and loop["state"] != "ended"
+            for loop in self._state()["loops"]
+        )
         self.app.is_deleted = True
         self.app.was_unread = self.app.was_unread or not is_read
 

@@ -177,7 +177,8 @@ class Follower:
             tell_sent=self._before_feed,
         )
         self._followed[path] = _Followed(reader, loop, vigil)
-        with suppress(OSError):
+        # What is wrong with it is told by the next round, as of any other.
+        with suppress(OSError, RingError):
             self._follow(self._followed[path])
 
     def _is_recent(self, path: Path) -> bool:

@@ -462,12 +462,14 @@ def test_file_cut_while_followed(desk):
         (Cell.DUMP_SIGNAL, 2**62),
     ],
 )
-def test_numbers_that_cannot_be(desk, cell, number):
+@pytest.mark.parametrize("when", ["followed", "found"])
+def test_numbers_that_cannot_be(desk, cell, number, when):
     """A ring whose live numbers cannot be is told by its name, not ended in silence."""
     one = desk()
     ring, _ = one.ring("app"), one.ring("other")
     step(ring, 1, 10, 20)
-    one.poll()
+    if when == "followed":
+        one.poll()
     ring.cells[cell] = number
     one.settle()
 
