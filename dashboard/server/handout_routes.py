@@ -71,7 +71,7 @@ def _as_recording(hello: dict[str, Any]) -> dict[str, Any]:
     if hello.get("recording"):
         return hello
     began = datetime.fromtimestamp(hello["origin_unix_ms"] / 1000, UTC)
-    begins = [lane[-1] for lane in hello["snapshot"]["lanes"]]
+    begins = [lane[wire.LANE_T] for lane in hello["snapshot"]["lanes"]]
     recording = {
         "name": f"of {began:%Y-%m-%d %H:%M} UTC",
         "from_ns": min(begins, default=0),

@@ -227,6 +227,10 @@ def _counts(session: Session) -> dict[str, int]:
     }
 
 
+#: Which number of a lane tells since when it is there.
+LANE_T = 5
+
+
 def _lane(lane: Lane, origin_ns: int) -> list[int]:
     return [
         lane.id,

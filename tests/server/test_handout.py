@@ -36,11 +36,14 @@ def file(app, client, tmp_path):
     return file
 
 
+def told(client):
+    """Return all that the file has with it."""
+    return json.loads(DATA.search(client.get("/api/export/page.html").text)[1])
+
+
 def answers_of(client):
-    """Return what the file has with it, by the address at which it would ask."""
-    return json.loads(DATA.search(client.get("/api/export/page.html").text)[1])[
-        "answers"
-    ]
+    """Return the answers in it, by the address at which it would ask."""
+    return told(client)["answers"]
 
 
 def test_same_answers(client, file):
@@ -62,3 +65,19 @@ def test_the_longest(client, file, monkeypatch):
         "/api/stalls/3",
         "/api/source?place=shop.py%3A2%20in%20%3Cmodule%3E",
     ]
+
+
+def test_begins_with_its_oldest_row(app, client):
+    """The file's stretch begins with what is told, also if that was before the dashboard."""
+    session = app.state.dashboard.session
+    began_ns = session.origin_ns - 40_000 * MS
+    identity = Identity(1, 1, began_ns, 2**62, 0, "asyncio", "3.13", "shop")
+    loop = session.add_loop(identity)
+    tape = Tape()
+    tape.model = loop.model
+    loop.model.names.strings = [""]
+    tape.born(1, "main", began_ns)
+    tape.step(1, began_ns + MS, began_ns + 2 * MS).play()
+    session.journal.take(session.origin_ns)
+
+    assert told(client)["hello"]["recording"]["from_ns"] == -40_000 * MS
