@@ -7,6 +7,7 @@ and `test_stall.py`, whose tests are run on both.
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -74,7 +75,7 @@ def file(tmp_path_factory):
 
 
 def test_works_from_disk(file, open_file):
-    """Timeline, table, stall and code are there, and say that nothing is live."""
+    """Timeline, table, stall, code and pictures to save are there; nothing is live."""
     page = open_file(file)
 
     expect(page.locator("[data-part=request-rows] tr")).to_have_count(1)
@@ -85,6 +86,10 @@ def test_works_from_disk(file, open_file):
     page.keyboard.press("k")
     expect(page.locator("[data-part=save-svg]")).to_be_visible()
     expect(page.locator("[data-part=save-trace]")).to_be_hidden()
+    for part, begins in ("save-svg", b"<svg"), ("save-png", b"\x89PNG"):
+        with page.expect_download() as coming:
+            page.locator(f"[data-part={part}]").click()
+        assert Path(coming.value.path()).read_bytes().startswith(begins)
 
 
 def test_lands_at_its_stall(file, open_file):
