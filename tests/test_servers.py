@@ -21,7 +21,6 @@ from dashboard.ring import RingReader, parent_of
 from dashboard.server.folders import rings_in
 from dashboard.server.read import Follower
 from dashboard.server.session import Session
-from dashboard.server.task import CLOCKWORK
 
 APP = """
 import os
@@ -153,9 +152,9 @@ def test_clockwork_is_known(serve, tmp_path, name):
     def living():
         follower.poll()
         tasks = [loop.model.tasks.by_no.values() for loop in session.loops.values()]
-        return {task.name for each in tasks for task in each}
+        return [task.is_clockwork for each in tasks for task in each]
 
-    until(lambda: living() and living() <= CLOCKWORK, "a server that is idle")
+    until(lambda: living() and all(living()), "a server that is idle")
     follower.close()
 
 

@@ -27,7 +27,9 @@ class Living(NamedTuple):
     """A task at the beginning of a chunk."""
 
     no: int
-    name: str
+    told: int
+    """The loop's string of its name."""
+    made_at: str
     state: int
     request: int
     """The recorder's number of its request, or 0."""
@@ -72,7 +74,8 @@ def _living(loop: ObservedLoop) -> list[Living]:
     return [
         Living(
             task.no,
-            task.name,
+            task.told,
+            task.made_at,
             task.state,
             numbers.get(id(task.request), 0),
             task.reason,
@@ -141,8 +144,11 @@ def _call(present: Present, t: int) -> tuple[list[str], bytes]:
     records = bytearray()
     for task in present.living:
         does = DOES.get(task.state, 0)
-        u, name = task.request << 32 | does, index_of(task.name)
-        records += RECORD.pack(t, u, task.no, name, LAP_1 + Kind.LIVES)
+        u = task.request << 32 | does
+        records += RECORD.pack(t, u, task.no, task.told, LAP_1 + Kind.LIVES)
+        if task.made_at:
+            line = index_of(*_take_apart(task.made_at))
+            records += RECORD.pack(t, 0, task.no, line, LAP_1 + Kind.SPAWNED)
         if task.reason and not does:
             why = index_of(task.reason, *_take_apart(task.where))
             records += RECORD.pack(t, 0, task.no, why, LAP_1 + Kind.REASON)

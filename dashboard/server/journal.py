@@ -137,6 +137,13 @@ class Journal:
             found.loop = loop
             self._fresh[lane] = found
 
+    def spawn_lane(self, lane: int, spawn: str) -> None:
+        """Say which line made a task that has its lane already; viewers are told."""
+        found = self._lanes.get(lane)
+        if found is not None:
+            found.spawn = self.intern(spawn)
+            self._fresh[lane] = found
+
     def turn_lane(self, lane: int, kind: LaneKind) -> None:
         """Make a lane one of another kind; viewers are told."""
         found = self._lanes.get(lane)

@@ -23,7 +23,6 @@ from dashboard.server.served import Served
 from dashboard.server.starvation import Starvation
 from dashboard.server.survivors import Survivors
 from dashboard.server.tallies import Histogram
-from dashboard.server.task import Task
 from dashboard.server.tasks import Tasks
 from dashboard.server.workers import Workers
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from dashboard.server.splits import Request, Requests
     from dashboard.server.stalls import Stalls
     from dashboard.server.tape import Write
+    from dashboard.server.task import Task
 
 STEP_FIRST, STEP_LAST = int(Kind.STEP_WAITING), int(Kind.STEP_CANCELLED)
 CALL, POLL = int(Kind.CALL), int(Kind.POLL)
@@ -344,7 +344,7 @@ class LoopModel:
                 self._adopted = None
             self.tasks.set(known, state, t)
             return
-        task = Task(a, self.names.task(b), t, state, t)
+        task = self.tasks.meet(a, b, state, t)
         self.tasks.add(task, t)
         self.tasks.draw(task)
         if state == State.RUNNING:

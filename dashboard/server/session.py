@@ -274,7 +274,7 @@ class Session:
                 "id": task.no,
                 "loop": loop.id,
                 "name": task.name,
-                "state": State(task.state).name.lower(),
+                "state": State(task.counts_as).name.lower(),
                 "reason": whole(task.reason, task.detail) or None,
                 "where": task.where or None,
                 "request": task.request.id if task.request is not None else None,

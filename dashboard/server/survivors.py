@@ -47,11 +47,11 @@ class Survivors:
         state = (State.WAITING, State.READY, State.RUNNING)[does if does < 3 else 0]
         task = self._tasks.by_no.get(a)
         if task is None:
-            task = Task(a, self._loop.names.task(b), t, state, t)
+            task = self._tasks.meet(a, b, state, t)
             self._tasks.add(task, t)
             self._risen[a] = t
         elif not task.is_known:
-            self._tasks.rename(task, self._loop.names.task(b))
+            self._tasks.rename(task, b)
         elif task.state != State.LOST:
             return
         if number and task.request is None:

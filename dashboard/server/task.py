@@ -14,13 +14,19 @@ if TYPE_CHECKING:
 #: What a suspended task does, as far as we know before it is due.
 AWAY = frozenset({State.WAITING, State.THREAD, State.PROCESS, State.THREAD_QUEUE})
 #: Tasks by which servers keep themselves going: uvicorn, alone and as gunicorn's
-#: worker, and Hypercorn. Nobody waits for them.
-CLOCKWORK = frozenset(
-    {
-        *("Server.serve", "Server._serve", "UvicornWorker._serve", "LifespanOn.main"),
-        *("worker_serve", "raise_shutdown", "Lifespan.handle_lifespan"),
-    }
-)
+#: worker, and Hypercorn. Nobody waits for them. By name, the package that has it: a
+#: task of the app's may be called the same.
+CLOCKWORK = {
+    "Server.serve": "uvicorn",
+    "Server._serve": "uvicorn",
+    "UvicornWorker._serve": "uvicorn",
+    "LifespanOn.main": "uvicorn",
+    "worker_serve": "hypercorn",
+    "raise_shutdown": "hypercorn",
+    "Lifespan.handle_lifespan": "hypercorn",
+}
+#: It could go on.
+IN_LINE = frozenset({State.READY, State.DUE})
 
 
 @dataclass(slots=True)
@@ -76,17 +82,16 @@ class Task:
     """The journal's index of its name."""
     is_known: bool = True
     """Whether its name was told; else its birth was a record that we never saw."""
-
-    @property
-    def is_clockwork(self) -> bool:
-        """Whether a server keeps itself going by it."""
-        return self.name in CLOCKWORK
+    told: int = 0
+    """The ring's string of its name, file and line."""
+    is_clockwork: bool = False
+    """Whether a server keeps itself going by it."""
 
     @property
     def counts_as(self) -> int:
         """Its state, but that nobody waits for a server's clockwork to be ready."""
-        is_in_line = self.state in (State.READY, State.DUE)
-        return State.WAITING if is_in_line and self.is_clockwork else self.state
+        is_hidden = self.is_clockwork and self.state in IN_LINE
+        return State.WAITING if is_hidden else self.state
 
 
 def waiting_state(task: Task) -> int:

@@ -13,7 +13,7 @@ from dashboard.records import Door
 from dashboard.server.explanations import Explanations
 from dashboard.server.lanes import LaneKind, State
 from dashboard.server.splits import KEEP_WAITS
-from dashboard.server.task import AWAY, Task, waiting_state
+from dashboard.server.task import AWAY, CLOCKWORK, IN_LINE, Task, waiting_state
 from dashboard.server.waits import PROCESSES, base_of, is_off_loop
 
 if TYPE_CHECKING:
@@ -62,6 +62,21 @@ class Tasks:
             task = Task(no, "task", t, State.WAITING, t, is_known=False)
             self.add(task, t)
         return task
+
+    def meet(self, no: int, told: int, state: int, t: int) -> Task:
+        """Return a task that is new to us, `told` being the ring's string of its name."""
+        task = Task(no, "", t, state, t)
+        self._name(task, told)
+        return task
+
+    def _name(self, task: Task, told: int) -> None:
+        name = self._names.task(told)
+        package = CLOCKWORK.get(name)
+        task.name, task.told, task.is_known = name, told, True
+        if package is not None:
+            _, file = self._names.fields(told, 2)
+            # Recordings of release 0.1.0 do not always tell the file.
+            task.is_clockwork = not file or package in file
 
     def add(self, task: Task, t: int) -> None:
         """A task is there, in the state that it says."""
@@ -129,6 +144,11 @@ class Tasks:
         if request is not None:
             self._requests.move(request, old, state, t, info, who)
         if task.lane:
+            if task.is_clockwork and state in IN_LINE:
+                if old == WAITING or old in IN_LINE:
+                    # Its wait goes on, for all that anybody cares.
+                    return
+                state, info, who = WAITING, 0, 0
             self._journal.row(task.lane, t, state, info, who)
 
     def ran_eagerly(self, t: int, u: int, a: int, b: int) -> None:
@@ -168,17 +188,18 @@ class Tasks:
             spawn=task.made_at,
         )
         if task.since_ns > began:
-            info, who = self.explanations.waker(task.made_by, "")
-            self._journal.row(task.lane, began, State.READY, info, who)
-        self._journal.row(
-            task.lane, task.since_ns, task.state, self.info(task, task.state)
-        )
+            state, (info, who) = READY, self.explanations.waker(task.made_by, "")
+            if task.is_clockwork:
+                state, info, who = WAITING, 0, 0
+            self._journal.row(task.lane, began, state, info, who)
+        state = task.counts_as
+        self._journal.row(task.lane, task.since_ns, state, self.info(task, state))
 
-    def rename(self, task: Task, name: str) -> None:
+    def rename(self, task: Task, told: int) -> None:
         """The name of a task is told at last."""
-        task.name, task.is_known = name, True
-        task.shown = self._journal.intern(name)
-        self._journal.rename_lane(task.lane, name, self._loop)
+        self._name(task, told)
+        task.shown = self._journal.intern(task.name)
+        self._journal.rename_lane(task.lane, task.name, self._loop)
 
     def forget(self, task: Task, t: int, *, is_lost: bool = False) -> None:
         """A task is no more; `is_lost`: and nobody knows how it ended."""
@@ -259,7 +280,7 @@ class Tasks:
 
     def born(self, t: int, u: int, a: int, b: int) -> None:
         """A task was made, maybe for a request."""
-        task = Task(a, self._names.task(b), t, State.READY, t)
+        task = self.meet(a, b, READY, t)
         task.request = self.serving.get(u >> 32)
         owner = u & 0xFFFFFFFF
         task.made_by = owner if owner < 1 << 31 else 0
@@ -270,6 +291,7 @@ class Tasks:
         task = self.by_no.get(a)
         if task is not None:
             task.made_at = str(self._names.place(b))
+            self._journal.spawn_lane(task.lane, task.made_at)
 
     def gone(self, t: int, u: int, a: int, b: int) -> None:
         """A task was destroyed while it was pending."""

@@ -53,7 +53,7 @@ export const PROCESS_LANE = 4;
 export const WEBSOCKET_LANE = 5;
 export const STREAM_LANE = 6;
 
-/** Tasks by which a server keeps itself going: nobody waits for them. As the model knows them. */
+/** Tasks by which a server keeps itself going, as the model calls them. */
 export const CLOCKWORK = new Set([
   "Server.serve", "Server._serve", "UvicornWorker._serve", "LifespanOn.main",
   "worker_serve", "raise_shutdown", "Lifespan.handle_lifespan"

@@ -294,7 +294,7 @@ def test_brings_its_code(live):
 
 
 def test_begins_anywhere(live, monkeypatch):
-    """A part of a recording knows who lives at its beginning, by name and reason."""
+    """A part of a recording knows who lives at its beginning: name, line, reason."""
     keeper = Keeper()
     session = Session(origin_ns=1, tape=keeper.tape)
     keeper.session = session
@@ -302,7 +302,8 @@ def test_begins_anywhere(live, monkeypatch):
     monkeypatch.setattr("dashboard.server.keeper.ROLL_NS", 1_000)
     loop = session.add_loop(identity())
     loop.model.names.strings += ["work", "sleep\x1f/srv/a.py\x1f7\x1fwork", "late"]
-    loop.feed(put(Kind.BORN, 2_000, 0, 1, 1))
+    loop.model.names.strings += ["/srv/a.py\x1f3\x1fmain"]
+    loop.feed(put(Kind.BORN, 2_000, 0, 1, 1) + put(Kind.SPAWNED, 2_050, 0, 1, 4))
     loop.feed(put(Kind.STEP_WAITING, 2_100, 2_200, 1))
     loop.feed(put(Kind.REASON, 2_300, 9_000, 1, 2))
     for t in (2_500, 5_000, 7_500):
@@ -321,6 +322,10 @@ def test_begins_anywhere(live, monkeypatch):
         "a.py:7 in work",
     )
     assert opened.past.from_ns >= 7_500
+    journal = opened.session.journal
+    lanes = journal.snapshot().lanes
+    spawns = {journal.text(lane.label): journal.text(lane.spawn) for lane in lanes}
+    assert spawns["work"] == "a.py:3 in main"
 
 
 def test_begins_with_loops_that_are_over(monkeypatch):

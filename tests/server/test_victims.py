@@ -149,15 +149,44 @@ def test_who_gives_up_was_held_up(tape):
     assert held(tape) == {("request", "GET /3"): 2 * STALL_NS}
 
 
-@pytest.mark.parametrize("name", sorted(CLOCKWORK))
-def test_clockwork(tape, name):
+def born_in(tape, file, name):
+    """Task 2 is created, of a function that stands in that file."""
+    return tape.put(Kind.BORN, 40, 0, 2, tape.text(name, file, 7))
+
+
+@pytest.mark.parametrize(("name", "package"), CLOCKWORK.items())
+def test_clockwork(tape, name, package):
     """A server's own tick is nobody's delay, and nobody who is ready."""
-    tape.born(2, name, 40).step(1, 100, 100 + LONG).play()
+    born_in(tape, f"/lib/{package}/server.py", name)
+    tape.step(1, 100, 100 + LONG).play()
     tasks = tape.model.tasks
 
     assert held(tape) == {}
     assert tasks.by_no[2].state == State.READY
     assert (tasks.count(State.READY, State.DUE), tasks.count(State.WAITING)) == (0, 2)
+
+
+@pytest.mark.parametrize("name", CLOCKWORK)
+def test_called_like_clockwork(tape, name):
+    """A task of the app's counts, though it is called like a server's."""
+    born_in(tape, "/srv/shop.py", name).step(1, 100, 100 + LONG).play()
+
+    assert held(tape) == {("task", name): LONG}
+    assert tape.model.tasks.count(State.READY) == 1
+
+
+def test_clockwork_is_not_drawn_in_line(tape):
+    """A server's own clockwork runs or waits: its lane never says ready or due."""
+    born_in(tape, "/lib/uvicorn/server.py", "Server.serve").step(2, 50, 60)
+    tape.reason(2, 70, "sleep", deadline=90).play()
+    tape.model.tick(90 + LONG, 0, 0)
+    assert tape.model.tasks.by_no[2].state == State.DUE
+    tape.wake(2, 91 + LONG).step(2, 92 + LONG, 93 + LONG, Kind.STEP_READY)
+
+    assert tape.story("Server.serve") == (
+        "40 waiting, 50 running Server.serve, 60 waiting sleep shop.py:7 in buy, "
+        f"{92 + LONG} running Server.serve, {93 + LONG} waiting"
+    )
 
 
 def test_many_tasks_are_summed(tape):

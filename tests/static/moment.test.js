@@ -53,20 +53,6 @@ test("the app's own tasks are one group, unless they are asked for", () => {
   assert.deepEqual(groups.map(({ reason }) => reason), ["sleep", "worker thread", "other tasks"]);
 });
 
-test("the server's own timer is no one who is due or ready, unless the app's tasks are asked for", () => {
-  const lanes = lanesOf([1, wire.LOOP_LANE, 0, [[0, RUNNING]]], [2, wire.TASK_LANE, 0, [[0, DUE], [50, READY]]]);
-  const [, own] = lanes.all;
-  const at = (ns, showsTasks) => {
-    const { due, ready, waiting } = momentAt(lanes, text, 1, ns, 100, showsTasks);
-    return [due.length, ready.length, waiting.map(({ reason }) => reason).join()];
-  };
-
-  assert.deepEqual([at(10, false), at(60, false)], [[1, 0, ""], [0, 1, ""]]);
-  own.label = "Server.serve";
-  assert.deepEqual([at(10, false), at(60, false)], [[0, 0, "other tasks"], [0, 0, "other tasks"]]);
-  assert.deepEqual([at(10, true), at(60, true)], [[1, 0, ""], [0, 1, ""]]);
-});
-
 test("the end of a wait is known from the record when it is over, from its deadline while it lasts", () => {
   const lanes = STORY();
   const [waiting] = momentAt(lanes, text, 1, 200, 1000).waiting;

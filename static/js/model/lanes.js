@@ -103,7 +103,7 @@ export class Lanes {
   }
 
   /**
-   * A lane that is announced again has got its name, or its loop.
+   * A lane that is announced again has got its name, its loop, or the line that made it.
    * @param {Lane} lane
    */
   add(lane) {
@@ -111,6 +111,7 @@ export class Lanes {
     if (known) {
       known.label = lane.label;
       known.loop = lane.loop;
+      known.spawn = lane.spawn;
       // A request that turns out to be a stream.
       known.kind = lane.kind;
       return;

@@ -68,10 +68,7 @@ export function momentAt(lanes, text, loop, ns, latestNs = ns, showsTasks = true
     if (lane.kind === wire.LOOP_LANE) readLoop(moment, lane.spans, i, text, latestNs);
     else if (lane.request && lane.spans.state(i) === wire.RUNNING) runner = lane.request;
     else if (isOnLoop(lane)) {
-      const being = beingAt(lane, i, text, latestNs);
-      // The server's own clock ticks: nothing of the app's is due or ready.
-      if (!showsTasks && wire.CLOCKWORK.has(lane.label)) being.state = wire.WAITING;
-      place(moment, groups, being, reason(lane, i));
+      place(moment, groups, beingAt(lane, i, text, latestNs), reason(lane, i));
     }
   }
   // Whose request a step serves is known only from some way into it; its own lane knows it whole.
