@@ -116,7 +116,7 @@ def read_drawn(raw: bytes) -> Drawn:
     t = bytes_.number()
     strings = [bytes_.text() for _ in range(bytes_.many())]
     lanes = []
-    for _ in range(bytes_.many(7)):
+    for _ in range(bytes_.many(7, 7)):
         number, kind, loop, label, request, began, spawn = (
             bytes_.number() for _ in range(7)
         )
@@ -125,7 +125,7 @@ def read_drawn(raw: bytes) -> Drawn:
         lane = Lane(number, LaneKind(kind), loop, label, request, t + began, spawn)
         lanes.append(lane)
     deadlines = {}
-    for _ in range(bytes_.many(2)):
+    for _ in range(bytes_.many(2, 2)):
         number = bytes_.number()
         deadlines[number] = t + bytes_.number()
     count = bytes_.count(ROW_BYTES)

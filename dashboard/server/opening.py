@@ -12,6 +12,7 @@ import os
 import stat
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from dashboard import __version__
@@ -29,14 +30,14 @@ from dashboard.server.columns import moments, span_of
 from dashboard.server.drawn import ROW_BYTES, check_drawn, read_drawn
 from dashboard.server.excerpt import lines_of
 from dashboard.server.folders import is_of_user
-from dashboard.server.journal import Journal
+from dashboard.server.journal import KEEP_TEXT, Journal
 from dashboard.server.player import Player, Remedies
 from dashboard.server.recording import HEADER, read_chunks, read_head, read_parts
 from dashboard.server.remedies import remedy_at
 from dashboard.server.session import Past, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from io import BufferedReader
     from pathlib import Path
 
@@ -53,6 +54,8 @@ KEEP_ROWS = 2_000_000
 #: Of pictures, with each row's share of lanes and strings; and two hours of them.
 MAX_PICTURE_BYTES = 2 * ROW_BYTES * KEEP_ROWS
 MAX_PICTURES = 3_600
+#: Of all of them: strings, and numbers of lanes and deadlines.
+MAX_PICTURE_VALUES = 4_000_000
 MAX_FILE_BYTES = 1 << 30
 #: What a chunk's first and last moment leave to what it tells: a task may wait long,
 #: but its record is written when something happens.
@@ -123,7 +126,7 @@ def read_recording(file: BinaryIO, name: str) -> Opened:
     with _in_a_sentence(name):
         head = read_head(file)
         opened = Opened(Session(origin_ns=head.origin_ns), Past(name, 0, 0, 0))
-        for _ in _play(opened, head, file):
+        for _ in _play(opened, head, read_chunks(file)):
             pass
     return opened
 
@@ -168,7 +171,7 @@ def _find_pictures(file: BinaryIO, name: str) -> Opened | None:
         return None
     pictures: list[Part] = []
     waiting: list[Part] = []
-    first_ns = last_ns = 0
+    first_ns = last_ns = chunks = 0
     try:
         for part in read_parts(file):
             if part.is_drawn:
@@ -177,6 +180,7 @@ def _find_pictures(file: BinaryIO, name: str) -> Opened | None:
             # A picture counts with what it is of: not if the file ends between.
             pictures += waiting
             waiting.clear()
+            chunks += 1
             first_ns = first_ns or part.first_ns
             last_ns = max(last_ns, part.last_ns)
     except RecordingTooLarge:
@@ -189,7 +193,8 @@ def _find_pictures(file: BinaryIO, name: str) -> Opened | None:
     file.seek(HEADER.size)
     past = Past(name, head.origin_unix_ns, first_ns, last_ns)
     opened = Opened(_nothing_of(past, head), past, pictures=_unpack(pictures, past))
-    opened.rest = _read_on(opened, head, file)
+    # It may still be written: no more is told than is drawn.
+    opened.rest = _read_on(opened, head, file, chunks)
     return opened
 
 
@@ -202,22 +207,30 @@ def _nothing_of(past: Past, head: Head) -> Session:
 def _unpack(pictures: list[Part], past: Past) -> Iterator[Drawn]:
     open_ns: dict[int, int] = {}
     least_ns, most_ns = past.from_ns - SLACK_NS, past.to_ns + SLACK_NS
+    rows = values = text = 0
     for part in pictures:
         drawn = read_drawn(part.unpack())
         check_drawn(drawn, open_ns, least_ns=least_ns, most_ns=most_ns)
+        rows += len(drawn.rows.state)
+        values += len(drawn.strings) + 7 * len(drawn.lanes) + 2 * len(drawn.deadlines)
+        text += sum(map(len, drawn.strings))
+        if rows > KEEP_ROWS or values > MAX_PICTURE_VALUES or text > KEEP_TEXT:
+            raise RecordingTooLarge("it has more than is kept of what is drawn")
         yield drawn
 
 
-def _read_on(opened: Opened, head: Head, file: BinaryIO) -> Iterator[float]:
-    """Make the session of what has only its picture so far."""
+def _read_on(
+    opened: Opened, head: Head, file: BinaryIO, chunks: int
+) -> Iterator[float]:
+    """Make the session of so many chunks, which have only their picture so far."""
     try:
         with file, _in_a_sentence(opened.past.name):
-            yield from _play(opened, head, file)
+            yield from _play(opened, head, islice(read_chunks(file), chunks))
     except RecordingError as error:
         opened.session.notices = [f"there is only its picture: {error}"]
 
 
-def _play(opened: Opened, head: Head, file: BinaryIO) -> Iterator[float]:
+def _play(opened: Opened, head: Head, chunks: Iterable[Chunk]) -> Iterator[float]:
     """Make the session of a recording, and say how far it is."""
     name = opened.past.name
     remedies = Remedies()
@@ -229,7 +242,7 @@ def _play(opened: Opened, head: Head, file: BinaryIO) -> Iterator[float]:
     player = Player(session, remedies)
     first_ns = last_ns = 0
     try:
-        for chunk in read_chunks(file):
+        for chunk in chunks:
             first_ns = first_ns or chunk.first_ns
             last_ns = max(last_ns, chunk.last_ns)
             _check_times(chunk, first_ns, last_ns)

@@ -80,10 +80,10 @@ class Unpacker:
             raise RecordingDamaged(f"it says that it has {count:,} of something")
         return count
 
-    def many(self, each_bytes: int = 1) -> int:
-        """Read how many there are of what becomes an object each."""
+    def many(self, each_bytes: int = 1, each_values: int = 1) -> int:
+        """Read how many there are of what becomes so many objects each."""
         count = self.count(each_bytes)
-        self.spend(count)
+        self.spend(count * each_values)
         return count
 
     def spend(self, count: int) -> None:

@@ -21,9 +21,9 @@ from dashboard.errors import RecordingError
 from dashboard.recorder.attach import record
 from dashboard.records import RECORD, RECORD_BYTES, Cell, Kind
 from dashboard.ring import Identity
-from dashboard.server import recording, tape, wire
+from dashboard.server import opening, recording, tape, wire
 from dashboard.server.columns import COLUMNS_BYTES, to_columns, to_records
-from dashboard.server.drawn import Drawing
+from dashboard.server.drawn import Drawing, read_drawn
 from dashboard.server.excerpt import lines_of
 from dashboard.server.folders import rings_in
 from dashboard.server.journal import Change
@@ -666,10 +666,57 @@ def test_absurd_pictures(raw, says, tmp_path):
     assert len(opened.session.loops) == 1
 
 
-def pictured(rows, *, t=1_900, lanes=(LANE,)):
+def lanes_of(count):
+    """Return lanes that differ in their number."""
+    return [replace(LANE, id=number) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda number: {"rows": [ROW] * 15},
+        lambda number: {"rows": [], "lanes": lanes_of(6)},
+        lambda number: {"rows": [], "deadlines": dict.fromkeys(range(20), 1_500)},
+        lambda number: {"rows": [], "strings": [f"{number}" * 50]},
+    ],
+    ids=["rows", "lanes", "deadlines", "texts"],
+)
+def test_pictures_are_bounded_together(draw, tmp_path, monkeypatch):
+    """Many small pictures make no more than a large one may."""
+    monkeypatch.setattr(opening, "KEEP_ROWS", 100)
+    monkeypatch.setattr(opening, "MAX_PICTURE_VALUES", 300)
+    monkeypatch.setattr(opening, "KEEP_TEXT", 300)
+    span = {"first_ns": 1_000, "last_ns": 2_000}
+    path = tmp_path / "it.loopscope"
+    with path.open("wb") as file:
+        file.write(recording.write_head(recording.new_head(1, 1)))
+        for number in range(10):
+            file.write(recording.write_drawn(pictured(**draw(number)), **span))
+        file.write(recording.write_chunk(turn(1, alive=1), **span))
+    opened = begin_recording(path)
+    with pytest.raises(RecordingError, match="more than is kept"):
+        list(opened.pictures)
+    list(opened.rest)
+
+    assert len(opened.session.loops) == 1
+
+
+def test_a_lane_costs_what_it_has(monkeypatch):
+    """Each number of a lane or a deadline counts for what is made of a picture."""
+    monkeypatch.setattr("dashboard.server.packing.MAX_VALUES", 40)
+
+    assert read_drawn(pictured([], lanes=lanes_of(5))).lanes == lanes_of(5)
+    with pytest.raises(RecordingError, match="more than 40 numbers"):
+        read_drawn(pictured([], lanes=lanes_of(6)))
+    with pytest.raises(RecordingError, match="more than 40 numbers"):
+        read_drawn(pictured([], deadlines=dict.fromkeys(range(20), 1_500)))
+
+
+def pictured(rows, *, t=1_900, lanes=(LANE,), strings=(), deadlines=None):
     """Return a picture's bytes, as far as these can be written."""
     drawing = Drawing()
-    drawing.add(t, Change(["", "work"], list(lanes), rows))
+    texts = ["", "work", *strings]
+    drawing.add(t, Change(texts, list(lanes), rows, deadlines or {}))
     return drawing.write()
 
 

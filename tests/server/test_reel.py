@@ -191,6 +191,23 @@ async def test_reads_for_somebody(path):
     assert show.stream.describe_whole()["snapshot"]["rows"] is not None
 
 
+async def test_no_more_than_is_drawn(path):
+    """What is written after a recording was opened is neither drawn nor told."""
+    data = path.read_bytes()
+    cut = data.rindex(recording.DRAWN_MAGIC)
+    path.write_bytes(data[:cut])
+    opened = begin_recording(path)
+    with path.open("ab") as file:
+        file.write(data[cut:])
+    to_ns = opened.past.to_ns
+    show = Show(opened)
+    async with show.running():
+        page = await show.watch(until=is_whole)
+
+    assert len(page.frames[-1]["requests"]) == REQUESTS - 1
+    assert (opened.past.to_ns, show.reel.t_ns) == (to_ns, to_ns)
+
+
 async def test_how_far_it_is(path, monkeypatch):
     """A page is told how much has been read."""
     monkeypatch.setattr(reel, "BIT_S", 0)
