@@ -84,7 +84,7 @@ def serve(
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             # At once; sse-starlette, which ends them elsewhere, looks twice a second.
-            app.state.dashboard.seats.close()
+            app.state.dashboard.let_go()
             await super().shutdown(sockets)
 
     server = Server(config)

@@ -134,10 +134,18 @@ class Dashboard:
         """What is known: of a recording nothing, until it has been read."""
         return self._session if self.opened is None else self.opened.session
 
-    async def wait_whole(self) -> None:
-        """Wait until a recording has been read; what goes on now is never whole."""
+    async def wait_whole(self) -> bool:
+        """Wait until a recording has been read; what goes on now is never whole.
+
+        Return whether we may go on: not if the dashboard ends meanwhile.
+        """
+        return self.reel is None or await self.reel.wait_whole()
+
+    def let_go(self) -> None:
+        """Let everybody go who would wait for us: the server stops."""
+        self.seats.close()
         if self.reel is not None:
-            await self.reel.wait_whole()
+            self.reel.close()
 
     def now_ns(self) -> int:
         """Return the moment that is shown: a recording's clock stands still."""
@@ -215,8 +223,12 @@ class Dashboard:
         # An extra, and half a second to import.
         from dashboard.server.otlp import Otlp
 
-        otlp = Otlp(self.session, self.settings.otlp, now_ns=time.monotonic_ns)
-        return group.create_task(otlp.run(), name="otlp")
+        async def push() -> None:
+            if await self.wait_whole():
+                address = self.settings.otlp
+                await Otlp(self.session, address, now_ns=self.now_ns).run()
+
+        return group.create_task(push(), name="otlp")
 
     async def _turn(self) -> None:
         """Read, then publish, 30 times a second; never catch up by rushing."""

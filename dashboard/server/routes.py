@@ -80,7 +80,8 @@ def _dashboard(request: Request) -> Dashboard:
 
 
 async def _wait_whole(request: Request) -> None:
-    await _dashboard(request).wait_whole()
+    if not await _dashboard(request).wait_whole():
+        raise HTTPException(503, "Loopscope ends before the recording was read.")
 
 
 #: Of routes that look at the session: a recording's picture is not enough for them.

@@ -2,13 +2,14 @@
 
 A viewer that does not keep up loses its queue, is told how many frames that were,
 and begins again from a snapshot; nobody else notices. Of a recording every frame is kept:
-who comes late, or again, is sent what all were. A stream ends by cancellation when its
-viewer leaves, and by itself when the server stops.
+who is slow, comes late, or again, is sent what all were. A stream ends by cancellation
+when its viewer leaves, and by itself when the server stops.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,8 @@ BEAT = b"event: beat\ndata: {}\n\n"
 class Viewer:
     """One open stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_frames: float = QUEUE_FRAMES) -> None:
+        self._most_frames = most_frames
         self.queue: deque[bytes] = deque()
         self.wakeup = asyncio.Event()
         self.skipped = 0
@@ -49,7 +51,7 @@ class Viewer:
 
     def put(self, frame: bytes) -> None:
         """Queue a frame, or drop the whole queue when it is full."""
-        if self.overrun or len(self.queue) >= QUEUE_FRAMES:
+        if self.overrun or len(self.queue) >= self._most_frames:
             self.skipped += len(self.queue) + 1
             self.queue.clear()
             self.overrun = True
@@ -76,6 +78,8 @@ class Stream:
         self._now_ns = now_ns
         self._notices = notices
         self._demo_url = demo_url
+        self.seen = asyncio.Event()
+        """Somebody has got all that there is so far."""
         self._is_live = session.past is None
         self._history: deque[tuple[int, bytes]] = deque(
             maxlen=HISTORY_FRAMES if self._is_live else None
@@ -85,11 +89,6 @@ class Stream:
     def __repr__(self) -> str:
         return f"<Stream at {self.seq}, {len(self.viewers)} viewers>"
 
-    @property
-    def is_seen(self) -> bool:
-        """Whether somebody has got all that there is so far."""
-        return any(each.is_greeted and not each.queue for each in self.viewers)
-
     def publish(self) -> None:
         """Make a frame of what changed, and queue it for everyone."""
         now_ns = self._now_ns()
@@ -98,6 +97,17 @@ class Stream:
     def begin(self) -> None:
         """Of a recording: what there is now is what every viewer begins with."""
         self._hello(0)
+
+    def begin_again(self) -> None:
+        """Of a recording: as `begin`, and what was told before counts no more."""
+        # Nobody has this number, so nobody comes back who has all but the greeting.
+        self.seq += 1
+        self._history.clear()
+        self._snapshot = None
+        _, data = self._hello(0)
+        for viewer in self.viewers:
+            viewer.queue.clear()
+            viewer.put(data)
 
     def publish_drawn(self, drawn: Drawn) -> None:
         """Make a frame of a piece of a recording's picture."""
@@ -121,6 +131,7 @@ class Stream:
 
     def _send(self, frame: dict[str, Any]) -> None:
         self.seq += 1
+        self.seen.clear()
         data = wire.sse("frame", self._id(self.seq), frame)
         self._history.append((self.seq, data))
         for viewer in self.viewers:
@@ -140,9 +151,11 @@ class Stream:
     ) -> AsyncIterator[bytes]:
         """Yield events for one viewer until it is cancelled, or `is_over`.
 
-        Frames keep coming, so the question is asked 30 times a second.
+        The question is asked with each event: what is live has 30 frames a second, a
+        recording four beats.
         """
-        viewer = Viewer()
+        # Of a recording all frames are kept anyway.
+        viewer = Viewer(QUEUE_FRAMES if self._is_live else math.inf)
         try:
             # Within: most viewers that leave early do so during this largest event.
             for data in self._greet(viewer, last_event_id):
@@ -158,6 +171,7 @@ class Stream:
                     yield viewer.queue.popleft()
                 viewer.wakeup.clear()
                 if not viewer.queue and not viewer.overrun:
+                    self.seen.set()
                     await viewer.wakeup.wait()
         finally:
             self.viewers.discard(viewer)

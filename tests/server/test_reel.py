@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import threading
 from contextlib import aclosing, asynccontextmanager
 
+import httpx
 import pytest
 from tapes import Told, decode
 
+from dashboard.app import create_app
+from dashboard.errors import RecordingError
 from dashboard.records import RECORD, Cell, Kind
 from dashboard.ring import Identity
-from dashboard.server import drawn, recording, reel, tape
+from dashboard.server import drawn, recording, reel, stream, tape, wire
 from dashboard.server.journal import Change
 from dashboard.server.keeper import FileTape
 from dashboard.server.lanes import Lane, LaneKind, Row
 from dashboard.server.opening import begin_recording, open_recording
 from dashboard.server.reel import Reel
 from dashboard.server.session import Session
+from dashboard.server.settings import Settings
 from dashboard.server.stream import Stream
 
 pytestmark = pytest.mark.anyio
@@ -111,6 +116,7 @@ class Page:
                 # It keeps what it has, which is not looked at here.
                 self.told = None
                 return value
+            self.told = Told()
             value = value["snapshot"]
         else:
             assert value["seq"] == self.seq + 1, "a frame is missing or comes twice"
@@ -271,16 +277,161 @@ async def test_damage(what, tmp_path):
     )
     opened = begin_recording(path)
     show = Show(opened)
+    only = "there is only its picture: it.loopscope cannot"
+
+    def is_over(event):
+        return is_whole(event) or any(map(only.__eq__, said_by(event)))
+
+    def said_by(event):
+        return [notice[: len(only)] for notice in event.get("notices", ())]
+
     async with show.running():
-        await show.reel.wait_whole()
-        page = Page()
-        await show.watch(until=lambda _: page.seq == show.stream.seq, page=page)
-    said = [frame["notices"] for frame in page.frames]
+        page = await show.watch(until=is_over)
+        late = await show.watch(until=is_over)
+        seen = 1 if what == "the rest" else len(page.frames)
+        back = await show.watch(
+            until=is_over,
+            last_event_id=f"{show.stream.run}-{seen}",
+            page=Page(seq=seen),
+        )
+    drawing = [frame["notices"] for frame in page.frames]
 
     if what == "the rest":
-        assert said[-1][0].startswith("there is only its picture: it.loopscope cannot")
         assert [len(spans) for spans in page.told.spans.values()] == [1]
         assert page.frames[-1]["diagnosis"] is None
+        assert late.raw == page.raw
     else:
-        assert ["the picture ends here: a lane goes back in time, or far ahead"] in said
-        assert len(opened.session.loops) == 1
+        broken = "the picture ends here: a lane goes back in time, or far ahead"
+        assert [broken] in drawing
+        # What it lacks is there: each page begins again with all of it.
+        for each in (page, late, back):
+            assert each.told.spans == in_wire_time(open_recording(path).session).spans
+            assert each.hello["snapshot"]["notices"] == []
+            assert (each.hello["resumed"], each.hello["skipped"]) == (False, 0)
+
+
+async def test_broken_twice(path):
+    """Of a picture that ends early and a rest that does, too, both are said."""
+    opened = begin_recording(path)
+    pictures, rest = opened.pictures, opened.rest
+    opened.pictures = broken_off(pictures, RecordingError("of it"))
+    opened.rest = broken_off(rest, ValueError("of ours"))
+    show = Show(opened)
+    async with show.running():
+        page = await show.watch(until=lambda event: "of ours" in str(event))
+        state = wire.describe_state(opened.session, 1)
+    rest.close()
+
+    assert page.frames[-1]["notices"] == state["notices"]
+    assert state["notices"] == [
+        "the picture ends here: of it",
+        "the rest of it cannot be told: ValueError('of ours')",
+    ]
+
+
+def broken_off(pieces, error):
+    """Yield one piece, and fail then."""
+    yield next(pieces)
+    raise error
+
+
+async def test_a_frame_that_fails(path, monkeypatch):
+    """What cannot be told once ends nothing: the next change is told."""
+    opened = open_recording(path)
+    show = Show(opened)
+    publish, failed = show.stream.publish_drawn, []
+
+    def fail_once(drawn):
+        if not failed:
+            failed.append(drawn)
+            opened.session.stalls.threshold_ns = 6
+            raise LookupError("ours")
+        publish(drawn)
+
+    monkeypatch.setattr(show.stream, "publish_drawn", fail_once)
+    async with show.running():
+        before = Page()
+        await show.watch(until=lambda _: before.beats, page=before)
+        opened.session.stalls.threshold_ns = 5
+        page = await show.watch(until=lambda event: event.get("seq") == 1)
+
+    assert len(failed) == 1
+    assert page.frames[-1]["stall_threshold_ns"] == 6
+
+
+async def test_slow_viewer(path, monkeypatch):
+    """Of a recording nothing is lost for who is slow, and it begins but once."""
+    monkeypatch.setattr(stream, "QUEUE_FRAMES", 2)
+    show = Show(begin_recording(path))
+    page = Page()
+    async with show.running(), aclosing(show.stream.watch()) as events:
+        page.take(await anext(events))
+        await show.reel.wait_whole()
+        while not is_whole(page.take(await anext(events))):
+            pass
+
+    assert len(page.frames) > REQUESTS
+    assert page.hello["skipped"] == 0
+    assert page.told.spans == in_wire_time(open_recording(path).session).spans
+
+
+@asynccontextmanager
+async def served(opened, **settings):
+    """Run a dashboard of what was opened, which says when it begins to read the rest,
+    and waits to be let."""
+    begun, going, rest = threading.Event(), threading.Event(), opened.rest
+
+    def wait():
+        begun.set()
+        going.wait(PATIENCE_S)
+        yield from rest
+
+    opened.rest = wait()
+    app = create_app(Settings(demo=False, **settings), opened)
+    transport = httpx.ASGITransport(app)
+    try:
+        async with (
+            asyncio.timeout(PATIENCE_S),
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as ask,
+        ):
+            yield app.state.dashboard, ask, begun, going
+    finally:
+        going.set()
+
+
+async def test_server_stops(path):
+    """Who waits for what is being read is told that we end, before it is cut off."""
+    async with served(begin_recording(path)) as (board, ask, begun, _):
+        asking = asyncio.create_task(ask.get("/api/state"))
+        while not begun.is_set():  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
+        early = asking.done()
+        board.let_go()
+        answer = await asking
+
+    assert not early
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == "Loopscope ends before the recording was read."
+
+
+async def test_pushes_what_was_read(path, monkeypatch):
+    """A collector is sent the metrics of a recording, not of what is known before."""
+    pytest.importorskip("dashboard.server.otlp")
+    pushed = asyncio.Event()
+
+    class Otlp:
+        def __init__(self, session, address, *, now_ns):
+            self.told = (len(session.requests.finished), address, now_ns())
+
+        async def run(self):
+            pushed.told = self.told
+            pushed.set()
+
+    monkeypatch.setattr("dashboard.server.otlp.Otlp", Otlp)
+    opened = begin_recording(path)
+    async with served(opened, otlp="http://there") as (_, _, _, going):
+        going.set()
+        await pushed.wait()
+
+    assert pushed.told == (REQUESTS, "http://there", opened.past.to_ns)
