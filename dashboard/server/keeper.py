@@ -180,10 +180,10 @@ def pack(
     *,
     drawn: bytes = b"",
 ) -> bytes:
-    """Return the bytes of a chunk, with the code that its strings name, behind those
-    of its picture, if there is one.
+    """Return the bytes of a chunk, with the code that its strings name.
 
-    `unix_of` tells when each loop began, and learns it from the entries.
+    Its picture, if there is one, stands before it. `unix_of` tells when each loop
+    began, and learns it from the entries.
     """
     sources: list[Entry] = []
     moments: list[int] = []

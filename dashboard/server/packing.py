@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dashboard.errors import RecordingDamaged
 
-#: Numbers, strings and entries of a chunk: some 100 MB while it is read. What we write
-#: has a few ten thousand.
+#: Numbers, strings and entries of a chunk or a picture: some 120 MB while it is read.
+#: What we write has a few ten thousand, a picture of a busy loop a few hundred thousand.
 MAX_VALUES = 2_000_000
 #: What span ids of requests need: 64 bits and a sign.
 MAX_NUMBER = (1 << 65) - 1

@@ -120,9 +120,7 @@ def new_head(origin_ns: int, origin_unix_ns: int) -> Head:
     return Head(origin_ns, origin_unix_ns, __version__)
 
 
-def write_chunk(
-    entries: Iterable[tape.Entry], *, first_ns: int, last_ns: int, level: int = 6
-) -> bytes:
+def write_chunk(entries: Iterable[tape.Entry], *, first_ns: int, last_ns: int) -> bytes:
     """Return the bytes of a chunk; about 0.5 µs and a few bytes a record."""
     told = bytearray()
     records: dict[int, bytearray] = {}
@@ -146,7 +144,7 @@ def write_chunk(
         put_number(raw, loop)
         put_number(raw, len(data) // RECORD_BYTES)
         raw += to_columns(bytes(data))
-    return _pack(CHUNK_MAGIC, raw, first_ns, last_ns, level)
+    return _pack(CHUNK_MAGIC, raw, first_ns, last_ns)
 
 
 def write_drawn(raw: bytes, *, first_ns: int, last_ns: int) -> bytes:
@@ -154,10 +152,8 @@ def write_drawn(raw: bytes, *, first_ns: int, last_ns: int) -> bytes:
     return _pack(DRAWN_MAGIC, raw, first_ns, last_ns)
 
 
-def _pack(
-    magic: bytes, raw: bytes | bytearray, first_ns: int, last_ns: int, level: int = 6
-) -> bytes:
-    body = zlib.compress(raw, level)
+def _pack(magic: bytes, raw: bytes | bytearray, first_ns: int, last_ns: int) -> bytes:
+    body = zlib.compress(raw)
     head = CHUNK.pack(magic, len(body), len(raw), zlib.crc32(body), first_ns, last_ns)
     return head + body
 

@@ -724,7 +724,7 @@ def many_texts(number):
     """Return a chunk with 14 MB of text that no other one has."""
     texts = [f"{number}-{index}".ljust(1_000) for index in range(14_000)]
     entry = tape.Strings(1, tuple(texts))
-    return recording.write_chunk([entry], first_ns=1_000, last_ns=2_000, level=1)
+    return recording.write_chunk([entry], first_ns=1_000, last_ns=2_000)
 
 
 @pytest.mark.parametrize(
