@@ -213,8 +213,8 @@ function draw(nowMs, isChanged) {
   if (isDrawn) bar.show(latestNs);
   if (isDrawn) area.show(history, viewport.area, latestNs);
   twin.show(history, timeline.shownLanes, { ns: headNs, ...timeline.scale, isLive: viewport.isLive, nowMs });
-  link.keep(nowMs);
-  if (line === "live" || isMore) frames.again();
+  const isMoving = link.keep(nowMs);
+  if (line === "live" || isMore || isMoving) frames.again();
 }
 
 /** @param {"connecting" | "live" | "lost"} next */

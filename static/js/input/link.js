@@ -1,15 +1,18 @@
 // @ts-check
 
 // Keeps the address in step with the view, and the view in step with an address that was opened.
-// Browsers stop listening to a page that writes its address too often: twice a second at most.
+// To write it costs as much as some frames, and browsers stop listening to a page that does so too often:
+// it is written when the view has come to rest.
 
 import { readAddress, writeAddress, writeModes } from "../view/address.js";
 
-const WRITE_MS = 500;
+/** The same for so long is at rest. */
+const REST_MS = 500;
 
 export class Link {
   #stage;
-  #writtenMs = -Infinity;
+  #lookedMs = -Infinity;
+  #seen = "";
   #written = "";
   #run = "";
 
@@ -35,10 +38,14 @@ export class Link {
     if (isFirst) this.#restore();
   }
 
-  /** @param {number} nowMs */
+  /**
+   * @param {number} nowMs
+   * @returns {boolean} must it look again, though nothing may change?
+   */
   keep(nowMs) {
-    if (!this.#run || nowMs - this.#writtenMs < WRITE_MS) return;
-    this.#writtenMs = nowMs;
+    if (!this.#run) return false;
+    if (nowMs - this.#lookedMs < REST_MS) return true;
+    this.#lookedMs = nowMs;
     const { viewport, choice, playback, nowNs, modes } = this.#stage;
     const { isLive, startNs, rangeNs } = viewport;
     const latestNs = nowNs();
@@ -56,13 +63,17 @@ export class Link {
       showsTasks: choice.showsTasks,
     });
     const url = location.pathname + writeModes(location.search, modes()) + (fragment ? `#${fragment}` : "");
-    if (url === this.#written) return;
+    const isAtRest = url === this.#seen;
+    this.#seen = url;
+    if (url === this.#written) return false;
+    if (!isAtRest) return true;
     this.#written = url;
     try {
       globalThis.history.replaceState(null, "", url);
     } catch {
       // A page inside of another document's text has no address of its own to write.
     }
+    return false;
   }
 
   #restore() {

@@ -36,6 +36,39 @@ export function setMarked(element, text) {
   element.replaceChildren(...pieces);
 }
 
+/**
+ * Give a parent a child for each key, in this order. Who stays is not touched; who is new becomes the child
+ * of one that left, where it stands if that is possible: to make one costs far more than to write it anew.
+ * @template Key
+ * @param {HTMLElement} parent
+ * @param {readonly Key[]} keys
+ * @param {Map<Key, HTMLElement>} children by key, as they are now; told anew
+ * @param {() => HTMLElement} makeChild
+ */
+export function placeChildren(parent, keys, children, makeChild) {
+  const wanted = new Set(keys);
+  /** @type {Set<unknown>} */
+  const spare = new Set();
+  for (const [key, child] of children) {
+    if (wanted.has(key)) continue;
+    spare.add(child);
+    children.delete(key);
+  }
+  keys.forEach((key, i) => {
+    let child = children.get(key);
+    // One that left makes way, so that those who stay need not move.
+    while (child && spare.has(parent.children[i])) parent.children[i].remove();
+    if (!child) {
+      const here = parent.children[i];
+      child = /** @type {HTMLElement} */ (spare.has(here) ? here : spare.values().next().value ?? makeChild());
+      spare.delete(child);
+      children.set(key, child);
+    }
+    if (parent.children[i] !== child) parent.insertBefore(child, parent.children[i] ?? null);
+  });
+  for (const child of spare) /** @type {HTMLElement} */ (child).remove();
+}
+
 /** Give a parent exactly this many children, made or removed at the end. */
 export function resizeChildren(parent, count, makeChild) {
   while (parent.childElementCount > count) parent.lastElementChild.remove();

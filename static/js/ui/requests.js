@@ -6,7 +6,7 @@
 import { countOf, formatCount, formatPlace, formatTotalMs } from "../format.js";
 import { culpritOf, filtered, requestsAt, routesOf, shares, sorted, splitInWords } from "../model/requests.js";
 import { tint } from "./beings.js";
-import { make, part, resizeChildren, setText } from "./parts.js";
+import { make, part, placeChildren, resizeChildren, setText } from "./parts.js";
 
 export const MAX_ROWS = 100;
 const REFRESH_MS = 200;
@@ -25,8 +25,8 @@ export class RequestsView {
   #order = [];
   /** A row goes where its request goes: a new one on top costs one row, not all of them. @type {Map<number, HTMLElement>} */
   #rows = new Map();
-  /** @type {Map<number, import("../wire.js").FinishedRequest>} */
-  #written = new Map();
+  /** What each row says. @type {WeakMap<HTMLElement, import("../wire.js").FinishedRequest>} */
+  #written = new WeakMap();
   #stallNs = 0;
   #isStale = true;
   #key = "";
@@ -91,7 +91,7 @@ export class RequestsView {
 
   #showRows(requests, stallNs, isLive) {
     const body = this.#parts["request-rows"];
-    if (stallNs !== this.#stallNs) this.#written.clear();
+    if (stallNs !== this.#stallNs) this.#written = new WeakMap();
     this.#stallNs = stallNs;
     const isHeld = isLive && (this.#isHeld || body.contains(document.activeElement));
     let shown = requests.slice(0, MAX_ROWS);
@@ -100,22 +100,14 @@ export class RequestsView {
       shown = this.#order.map((id) => byId.get(id)).filter((request) => request !== undefined);
     }
     this.#order = shown.map(({ id }) => id);
-    const keep = new Set(this.#order);
-    for (const [id, row] of this.#rows) {
-      if (keep.has(id)) continue;
-      row.remove();
-      this.#rows.delete(id);
-      this.#written.delete(id);
-    }
-    shown.forEach((request, i) => {
-      const row = this.#rows.get(request.id) ?? makeRow();
-      this.#rows.set(request.id, row);
-      if (body.children[i] !== row) body.insertBefore(row, body.children[i] ?? null);
+    placeChildren(body, this.#order, this.#rows, makeRow);
+    for (const request of shown) {
+      const row = /** @type {HTMLElement} */ (this.#rows.get(request.id));
       // One that is finished stays as it is.
-      if (this.#written.get(request.id) === request) return;
-      this.#written.set(request.id, request);
+      if (this.#written.get(row) === request) continue;
+      this.#written.set(row, request);
       writeRow(row, request, stallNs);
-    });
+    }
   }
 
   #showRoutes(routes, stallNs) {
