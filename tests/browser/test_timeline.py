@@ -68,7 +68,7 @@ def picture(page):
 
 def fragment(page, *wanted):
     """Wait until the address says something, and return it."""
-    for _ in range(100):
+    for _ in range(800):
         text = page.evaluate("location.hash")
         if all(word in text for word in wanted):
             return text
