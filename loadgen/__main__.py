@@ -121,6 +121,11 @@ def _variants(options: argparse.Namespace, stack: ExitStack) -> tuple[Variant, .
                 f"{len(options.urls)} addresses need as many different names, "
                 f"got {', '.join(names)[:80]}"
             )
+        if options.colours and len(options.colours) != len(options.urls):
+            raise UsageError(
+                f"{len(options.urls)} addresses need as many colours, "
+                f"got {len(options.colours)}"
+            )
         return tuple(
             Variant(name, (Target(url),))
             for name, url in zip(names, options.urls, strict=True)
@@ -169,13 +174,15 @@ def _plan(options: argparse.Namespace, variants: tuple[Variant, ...]) -> Plan:
 
 
 def _write(options: argparse.Namespace, report: dict[str, Any]) -> None:
-    from loadgen.document import to_html
+    from loadgen.document import COLOURS, to_html
     from loadgen.report import to_csv, to_json, to_text
 
     makers: dict[str, Callable[[], str]] = {
         "json": lambda: to_json(report),
         "csv": lambda: to_csv(report),
-        "html": lambda: to_html(report, _title(options)),
+        "html": lambda: to_html(
+            report, _title(options), getattr(options, "colours", None) or range(COLOURS)
+        ),
     }
     shown = False
     for kind, make in makers.items():
@@ -236,6 +243,12 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("urls", nargs="+", metavar="URL")
     compare.add_argument(
         "--names", type=_names, metavar="N,N…", help="what to call each on the chart"
+    )
+    compare.add_argument(
+        "--colours",
+        type=_typed(_colours),
+        metavar="N,N…",
+        help="which colour each has in the HTML file, of 0 to 4 (default: in order)",
     )
     _add_flags(compare, users=10, spawn_rate=1.0, run_time="30s", repeat=2)
     seeds = commands.add_parser(
@@ -401,6 +414,15 @@ def _weights(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise UsageError(f"weights look like 3,1, got {text[:40]!r}") from None
+
+
+def _colours(text: str) -> list[int]:
+    numbers = [int(part) if part.isdecimal() else -1 for part in text.split(",")]
+    if not all(0 <= number <= 4 for number in numbers):
+        raise UsageError(
+            f"colours look like 3,0,1, each from 0 to 4, got {text[:40]!r}"
+        )
+    return numbers
 
 
 def _names(text: str) -> list[str]:

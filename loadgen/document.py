@@ -12,7 +12,7 @@ from loadgen.chart import draw_chart
 from loadgen.report import MODELS, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _STYLE = """
 :root { color-scheme: light dark; --bg: #fff; --ink: #14181e; --dim: #4e5967; --grid: #e3e7ec;
@@ -32,13 +32,19 @@ svg text.failed { fill: var(--failed); font-weight: 700; }
 .high { stroke-width: 1.5; stroke-dasharray: 5 4; } .mark { fill: var(--c); stroke: var(--bg); }
 .band { fill: var(--c); opacity: .14; } .limited { stroke: #8b95a3; } .mark.limited { fill: var(--bg); stroke-width: 2; }
 line.ideal { stroke: var(--c, var(--dim)); stroke-dasharray: 3 5; stroke-width: 1.5; }
-.series-0 { --c: var(--s0); } .series-1 { --c: var(--s1); } .series-2 { --c: var(--s2); }
-.series-3 { --c: var(--s3); } .series-4 { --c: var(--s4); }
 """
+#: What there is to choose from, in the order in which lines take them.
+COLOURS = 5
 
 
-def to_html(report: Mapping[str, Any], title: str) -> str:
-    """Return the file's text."""
+def to_html(
+    report: Mapping[str, Any], title: str, colours: Sequence[int] = range(COLOURS)
+) -> str:
+    """Return the file's text; `colours` has the number of each line's, from 0."""
+    lines = "".join(
+        f".series-{line} {{ --c: var(--s{colour}); }}\n"
+        for line, colour in enumerate(colours)
+    )
     environment = report["environment"]
     facts = (
         f"{environment['started']} · {environment['platform']} · {environment['cpu']}"
@@ -51,7 +57,7 @@ def to_html(report: Mapping[str, Any], title: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>{escape(title)}</title>
-<style>{_STYLE}</style>
+<style>{_STYLE}{lines}</style>
 </head>
 <body>
 <h1>{escape(title)}</h1>

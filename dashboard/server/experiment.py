@@ -30,6 +30,8 @@ FIELDS = (
     ("spawn_rate", 1, 200, 4),
     ("seconds", 2, 120, 20),
 )
+#: The report's colours by number, so that a line has the one it had on the page.
+COLOURS = {"thread": 0, "blocked": 1, "running": 2, "waiting": 3}
 #: All points of four variants are some 30 KB.
 LINE_BYTES = 1 << 20
 STDERR_BYTES = 2000
@@ -234,7 +236,8 @@ def _what(preset: Preset, base: str) -> list[str]:
         return ["seeds", "--target", base]
     names = ",".join(variant.name for variant in preset.variants)
     urls = [base + variant.path for variant in preset.variants]
-    return ["compare", *urls, "--names", names]
+    colours = ",".join(str(COLOURS[variant.state]) for variant in preset.variants)
+    return ["compare", *urls, "--names", names, "--colours", colours]
 
 
 def _find(preset_id: object) -> Preset:

@@ -210,3 +210,10 @@ def test_scales():
     assert decades(10, 10) == (10, 100)
     assert list(Logarithmic(0.1, 100, 0, 1).ticks()) == pytest.approx([0.1, 1, 10, 100])
     assert Logarithmic(1, 100, 0, 2).px(10) == pytest.approx(1)
+
+
+def test_chosen_colours():
+    """In the file each line has the colour that was chosen for it."""
+    html = to_html(report_of([point_of(5, 10)], [point_of(5, 9)]), "x", [3, 0])
+
+    assert ".series-0 { --c: var(--s3); }\n.series-1 { --c: var(--s0); }\n" in html

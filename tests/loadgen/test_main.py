@@ -187,6 +187,11 @@ def test_mix(server):
         (["run", "http://localhost", "--json", "/no/x.json"], "there is no folder for"),
         (["run", "http://localhost", "--client", "curl"], "invalid choice: 'curl'"),
         (["compare", "http://localhost", "http://localhost"], "different names"),
+        (
+            ["compare", "http://localhost", "--colours", "9"],
+            "each from 0 to 4, got '9'",
+        ),
+        (["compare", "http://localhost", "--colours", "1,2"], "as many colours, got 2"),
         (["seeds", "--variants", "write_fast"], "there is no variant 'write_fast'"),
         (["seeds", "--target", "http://example.com"], "is not this machine"),
     ],

@@ -92,8 +92,9 @@ export class BoxesView {
     const rows = beings.length <= room.rows ? beings.length : isCrowd ? Math.min(1, room.rows - 1) : 0;
     const others = isCrowd ? Math.min(beings.length - rows, room.dots(rows)) : beings.length - rows;
     const hidden = beings.length - rows - others;
-    const more = hidden ? `+${formatCount(hidden)}` : "";
-    setText(this.#parts[`${name}-more`], unseen ? `${formatCount(unseen)} that the loop has not seen` : more);
+    // Of whom nothing is known but that they are there, an empty box tells in its own words.
+    const more = hidden + (beings.length ? unseen : 0);
+    setText(this.#parts[`${name}-more`], more ? `+${formatCount(more)}` : "");
     box.toggleAttribute("data-unseen", unseen > 0);
     return beings.slice(0, rows + others).map((being, i) => ({
       box,

@@ -133,6 +133,8 @@ export class Panels {
     const text = (i) => history.text(i);
     const id = loop?.id ?? -1;
     const moment = momentAt(history.lanes, text, id, ns, latestNs, choice.showsTasks);
+    // A process that is stopped runs nothing, in the midst of a step neither.
+    if (isLive && loop?.state === "frozen") moment.running = null;
     const nameOf = (request) => {
       const lane = request ? history.lanes.ofRequest(request) : null;
       return lane ? formatLane(request, lane.label) : "";
