@@ -42,3 +42,10 @@ def eventually() -> Callable[[Callable[[], object], str], Awaitable[None]]:
             pytest.fail(f"waited {PATIENCE_S:g} s for {what}, in vain")
 
     return wait
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Show why a test failed that was tried once more, also when it passed then."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"first try of {report.nodeid}")
+        terminalreporter.write_line(report.longreprtext)
