@@ -12,25 +12,25 @@ from starlette.exceptions import HTTPException
 
 from dashboard import __version__
 from dashboard.errors import TriggerError
-from dashboard.server import (
+from dashboard.server.dashboard import Dashboard
+from dashboard.server.routes import (
     compare_routes,
     experiment_routes,
     export_routes,
     handout_routes,
+    page_routes,
     recording_routes,
-    routes,
     stall_routes,
     story_routes,
 )
-from dashboard.server.dashboard import Dashboard
-from dashboard.server.doors import Doors
+from dashboard.server.routes.doors import Doors
 from dashboard.server.settings import Settings
 from dashboard.visitors import KnownNames
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from dashboard.server.opening import Opened
+    from dashboard.server.recordings.opening import Opened
 
 
 def create_app(
@@ -51,7 +51,7 @@ def create_app(
     settings = settings or Settings.from_env()
     if settings.otlp:
         # An extra: whether it is there is said before a server starts.
-        import_module("dashboard.server.otlp")
+        import_module("dashboard.server.exports.otlp")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -69,17 +69,17 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(routes.router)
-    app.include_router(stall_routes.router, dependencies=[routes.WHOLE])
-    app.include_router(recording_routes.router, dependencies=[routes.WHOLE])
+    app.include_router(page_routes.router)
+    app.include_router(stall_routes.router, dependencies=[page_routes.WHOLE])
+    app.include_router(recording_routes.router, dependencies=[page_routes.WHOLE])
     app.include_router(compare_routes.router)
     app.include_router(story_routes.router)
     app.include_router(experiment_routes.router)
-    app.include_router(export_routes.router, dependencies=[routes.WHOLE])
-    app.include_router(handout_routes.router, dependencies=[routes.WHOLE])
-    app.mount("/static", StaticFiles(directory=routes.find_assets("static")))
-    app.add_exception_handler(TriggerError, routes.explain_trigger_error)
-    app.add_exception_handler(HTTPException, routes.explain_status)
+    app.include_router(export_routes.router, dependencies=[page_routes.WHOLE])
+    app.include_router(handout_routes.router, dependencies=[page_routes.WHOLE])
+    app.mount("/static", StaticFiles(directory=page_routes.find_assets("static")))
+    app.add_exception_handler(TriggerError, page_routes.explain_trigger_error)
+    app.add_exception_handler(HTTPException, page_routes.explain_status)
     app.add_middleware(
         Doors,
         names=KnownNames(settings.host, settings.allow_hosts),

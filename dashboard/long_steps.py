@@ -22,7 +22,7 @@ from dashboard.recorder.attach import start_recording, stop_recording
 from dashboard.recorder.every_loop import kinds_of_loop
 from dashboard.records import KIND_MASK, RECORD, Cell, Kind
 from dashboard.ring import DUMP_SUFFIX, RingReader
-from dashboard.server.names import Names, Place, to_line
+from dashboard.server.reading.names import Names, Place, to_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable

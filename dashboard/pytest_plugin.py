@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dashboard.long_steps import LongStep, LongSteps
-    from dashboard.server.names import Place
+    from dashboard.server.reading.names import Place
 
 NAME = "loopscope_max_step_ms"
 CHECKER = "loopscope-checker"
@@ -81,7 +81,7 @@ class Checker:
     """What stands around each test that is checked."""
 
     def __init__(self, root: Path, max_ms: float | None) -> None:
-        from dashboard.server.folders import make_session_folder
+        from dashboard.server.reading.folders import make_session_folder
 
         self._root = root
         self._max_ms = max_ms

@@ -1,7 +1,7 @@
 """The vocabulary of recorder and reader: what one record says, to the byte.
 
 This module does nothing. It is the contract of `recorder/` (which writes) and
-`server/read.py` (which reads); a stranger could write a second reader from it.
+`server/reading/read.py` (which reads); a stranger could write a second reader from it.
 
 A record is 32 bytes, little endian, `RECORD`:
 

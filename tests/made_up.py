@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboard.records import LAP_SHIFT, RECORD, Cell, Kind, RingState
-from dashboard.server import recording, tape
+from dashboard.server.model import tape
+from dashboard.server.recordings import recording
 
 MS = 1_000_000
 BEGAN = 1_000 * MS

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dashboard.records import Kind
-from dashboard.server.incidents import Incidents
-from dashboard.server.journal import Journal
-from dashboard.server.lanes import LaneKind
-from dashboard.server.loop_model import LoopModel
-from dashboard.server.splits import Requests
-from dashboard.server.stalls import Stalls
+from dashboard.server.model.incidents import Incidents
+from dashboard.server.model.journal import Journal
+from dashboard.server.model.lanes import LaneKind
+from dashboard.server.model.loop_model import LoopModel
+from dashboard.server.model.splits import Requests
+from dashboard.server.model.stalls import Stalls
 
 if TYPE_CHECKING:
     from rings import Told

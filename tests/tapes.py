@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dashboard.records import FIELD_SEPARATOR, LAP_SHIFT, RECORD, Kind
-from dashboard.server.incidents import Incidents
-from dashboard.server.journal import Change, Journal
-from dashboard.server.lanes import Lane, LaneKind, Row, State
-from dashboard.server.loop_model import LoopModel
-from dashboard.server.splits import Requests
-from dashboard.server.stalls import Stalls
+from dashboard.server.model.incidents import Incidents
+from dashboard.server.model.journal import Change, Journal
+from dashboard.server.model.lanes import Lane, LaneKind, Row, State
+from dashboard.server.model.loop_model import LoopModel
+from dashboard.server.model.splits import Requests
+from dashboard.server.model.stalls import Stalls
 
 MS = 1_000_000
 

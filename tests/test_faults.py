@@ -20,8 +20,8 @@ from pressing import Product, ask, wait_for
 
 from dashboard.ring import create_ring
 from dashboard.ring.folder import remove_stale
-from dashboard.server.folders import rings_in
-from dashboard.server.read import SCAN_EVERY_NS, Follower
+from dashboard.server.reading.folders import rings_in
+from dashboard.server.reading.read import SCAN_EVERY_NS, Follower
 from dashboard.server.session import Session
 
 #: So long that whoever did not take notice would call it a stall.

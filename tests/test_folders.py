@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.ring import create_ring, default_directory
-from dashboard.server.folders import (
+from dashboard.server.reading.folders import (
     SESSION_PREFIX,
     is_of_user,
     is_private,

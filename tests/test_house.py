@@ -99,12 +99,12 @@ WALL_CLOCK = {
     "dashboard/demo/articles.py",  # as the articles wrote it
     "dashboard/ring/folder.py",
     "dashboard/ring/writer.py",
-    "dashboard/server/flight.py",
-    "dashboard/server/keeper.py",
-    "dashboard/server/otlp.py",
-    "dashboard/server/read.py",
-    "dashboard/server/recording_routes.py",  # names of saved files
-    "dashboard/server/wire.py",
+    "dashboard/server/recordings/flight.py",
+    "dashboard/server/recordings/keeper.py",
+    "dashboard/server/exports/otlp.py",
+    "dashboard/server/reading/read.py",
+    "dashboard/server/routes/recording_routes.py",  # names of saved files
+    "dashboard/server/streaming/wire.py",
     "loadgen/environment.py",
 }
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from dashboard.server import ports
+from dashboard.server.programs import ports
 
 
 @pytest.fixture

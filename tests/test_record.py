@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.server.opening import open_recording
+from dashboard.server.recordings.opening import open_recording
 
 PATIENCE_S = 60
 POLL_S = 0.05

@@ -18,8 +18,8 @@ import pytest
 
 from dashboard.records import Cell, RingState
 from dashboard.ring import RingReader, parent_of
-from dashboard.server.folders import rings_in
-from dashboard.server.read import Follower
+from dashboard.server.reading.folders import rings_in
+from dashboard.server.reading.read import Follower
 from dashboard.server.session import Session
 
 APP = """

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.errors import DemoUnavailable
-from dashboard.server import stage as module
-from dashboard.server.stage import Stage
+from dashboard.server.programs import stage as module
+from dashboard.server.programs.stage import Stage
 
 pytestmark = pytest.mark.anyio
 
@@ -163,7 +163,7 @@ async def test_child_dies_with_dashboard(eventually, own_rings):
     code = textwrap.dedent(
         """
         import asyncio
-        from dashboard.server.stage import Stage
+        from dashboard.server.programs.stage import Stage
 
         async def main():
             async with Stage() as stage:

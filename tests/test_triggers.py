@@ -12,8 +12,8 @@ import pytest
 
 from dashboard.demo import stories
 from dashboard.errors import BadParameter, DemoUnavailable, OverBudget, UnknownScenario
-from dashboard.server.budgets import MAX_IN_FLIGHT
-from dashboard.server.triggers import Triggers
+from dashboard.server.presses.budgets import MAX_IN_FLIGHT
+from dashboard.server.presses.triggers import Triggers
 
 pytestmark = pytest.mark.anyio
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-01")
@@ -248,7 +248,7 @@ def running(name):
 
 async def test_late_stop(target, sink, eventually, monkeypatch, caplog):
     """An end that takes longer than anybody waits for it still leaves nothing behind."""
-    monkeypatch.setattr("dashboard.server.triggers.STOP_PATIENCE_S", 0)
+    monkeypatch.setattr("dashboard.server.presses.triggers.STOP_PATIENCE_S", 0)
     target.gate.clear()
     triggers = Triggers(sink, lambda stage: target.url)
     triggers.start()

@@ -25,11 +25,11 @@ import anyio.to_thread
 from rings import read_ring
 
 from dashboard import record
-from dashboard.server.journal import Journal
-from dashboard.server.loop_model import LoopModel
-from dashboard.server.splits import Requests
-from dashboard.server.stalls import Stalls
-from dashboard.server.waits import whole
+from dashboard.server.model.journal import Journal
+from dashboard.server.model.loop_model import LoopModel
+from dashboard.server.model.splits import Requests
+from dashboard.server.model.stalls import Stalls
+from dashboard.server.model.waits import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dashboard.commands.serve import serve
-from dashboard.server import ports
-from dashboard.server.opening import open_recording
+from dashboard.server.programs import ports
+from dashboard.server.recordings.opening import open_recording
 
 if TYPE_CHECKING:
     import argparse

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dashboard.commands.serve import serve
-from dashboard.server.opening import begin_recording
+from dashboard.server.recordings.opening import begin_recording
 
 if TYPE_CHECKING:
     import argparse

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 import dashboard
 from dashboard.errors import RecordingError, SettingsError
 from dashboard.recorder import started
-from dashboard.server.advice import Advice
-from dashboard.server.excerpt import lines_of
-from dashboard.server.folders import make_session_folder, rings_in
-from dashboard.server.keeper import FileTape, head_of
-from dashboard.server.program import Program
-from dashboard.server.read import Follower
+from dashboard.server.diagnosis.advice import Advice
+from dashboard.server.diagnosis.excerpt import lines_of
+from dashboard.server.programs.program import Program
+from dashboard.server.reading.folders import make_session_folder, rings_in
+from dashboard.server.reading.read import Follower
+from dashboard.server.reading.thread_cpu import ThreadCpu
+from dashboard.server.recordings.keeper import FileTape, head_of
 from dashboard.server.session import Session
-from dashboard.server.thread_cpu import ThreadCpu
-from dashboard.server.wire import FRAME_HZ
+from dashboard.server.streaming.wire import FRAME_HZ
 
 if TYPE_CHECKING:
     import argparse

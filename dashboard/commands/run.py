@@ -14,8 +14,8 @@ from dashboard.commands.serve import (
 )
 from dashboard.errors import SettingsError, TargetError
 from dashboard.recorder.target import need_module
-from dashboard.server import ports, program
-from dashboard.server.folders import make_session_folder
+from dashboard.server.programs import ports, program
+from dashboard.server.reading.folders import make_session_folder
 from dashboard.server.settings import parse_target
 
 if TYPE_CHECKING:

@@ -9,15 +9,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dashboard.errors import SettingsError
-from dashboard.server import ports
+from dashboard.server.programs import ports
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
     from types import FrameType
 
-    from dashboard.server.opening import Opened
-    from dashboard.server.program import Program
+    from dashboard.server.programs.program import Program
+    from dashboard.server.recordings.opening import Opened
     from dashboard.server.settings import Settings
 
 #: What uvicorn uses when a server cannot start.

@@ -12,7 +12,7 @@ import sys
 
 from dashboard.commands.options import argument
 from dashboard.demo import lifeline
-from dashboard.server import ports
+from dashboard.server.programs import ports
 from dashboard.server.settings import parse_port
 
 

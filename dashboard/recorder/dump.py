@@ -3,7 +3,7 @@
 While one C call keeps the interpreter's lock no Python code of this process runs,
 the watchdog's included. What still works is a signal whose C handler writes the
 stack to a file: `faulthandler`. It crashes an interpreter that is executing Python,
-so nobody but the dashboard's rule (server/dumps.py) may send it. One that is on its way
+so nobody but the dashboard's rule (server/reading/dumps.py) may send it. One that is on its way
 when the handler comes off must not end the program, as a real-time signal does by
 default: so from then on it is ignored, if it was the main thread that opened the door.
 

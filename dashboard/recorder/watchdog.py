@@ -4,7 +4,7 @@ Every 80 ms it beats in the ring's header. When a step lasts it samples the stac
 the loop's thread, by `sys._current_frames`, which is safe (a signal-driven dump of a
 running interpreter is not). While one C call holds the interpreter's lock it cannot
 run at all: its beat goes stale, from which the dashboard concludes just that
-(server/dumps.py), and its own sample comes when the call returns.
+(server/reading/dumps.py), and its own sample comes when the call returns.
 
 It also names what the hooks have no time for: routes of requests under way, and
 what tasks wait for while they still wait.

@@ -17,32 +17,32 @@ from typing import TYPE_CHECKING, Any
 from dashboard.demo.stories import OURS, Catalogue
 from dashboard.demo.yours import VARIABLE, load_files
 from dashboard.errors import DemoUnavailable
-from dashboard.server import wire
-from dashboard.server.advice import Advice
-from dashboard.server.batches import Batches
-from dashboard.server.drops import Drops
-from dashboard.server.excerpt import lines_of
-from dashboard.server.experiment import Experiment
-from dashboard.server.flight import FlightRecorder
-from dashboard.server.folders import places_of_user, rings_in, rings_of_user
-from dashboard.server.inbox import TriggerInbox
-from dashboard.server.keeper import Keeper
-from dashboard.server.read import Follower
-from dashboard.server.reel import Reel
-from dashboard.server.seats import Seats
+from dashboard.server.diagnosis.advice import Advice
+from dashboard.server.diagnosis.excerpt import lines_of
+from dashboard.server.diagnosis.stall_log import StallLog
+from dashboard.server.presses.batches import Batches
+from dashboard.server.presses.experiment import Experiment
+from dashboard.server.presses.triggers import Triggers, size_of
+from dashboard.server.programs.sides import START_PATIENCE_S, Sides
+from dashboard.server.programs.stage import Stage
+from dashboard.server.reading.folders import places_of_user, rings_in, rings_of_user
+from dashboard.server.reading.read import Follower
+from dashboard.server.reading.thread_cpu import ThreadCpu
+from dashboard.server.recordings.drops import Drops
+from dashboard.server.recordings.flight import FlightRecorder
+from dashboard.server.recordings.keeper import Keeper
+from dashboard.server.recordings.reel import Reel
 from dashboard.server.session import Session
-from dashboard.server.sides import START_PATIENCE_S, Sides
-from dashboard.server.stage import Stage
-from dashboard.server.stall_log import StallLog
-from dashboard.server.stream import Stream
-from dashboard.server.thread_cpu import ThreadCpu
-from dashboard.server.triggers import Triggers, size_of
+from dashboard.server.streaming import wire
+from dashboard.server.streaming.inbox import TriggerInbox
+from dashboard.server.streaming.seats import Seats
+from dashboard.server.streaming.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from concurrent.futures import Future
 
-    from dashboard.server.opening import Opened
+    from dashboard.server.recordings.opening import Opened
     from dashboard.server.settings import Settings
 
 logger = logging.getLogger("loopscope")
@@ -221,7 +221,7 @@ class Dashboard:
         if not self.settings.otlp:
             return None
         # An extra, and half a second to import.
-        from dashboard.server.otlp import Otlp
+        from dashboard.server.exports.otlp import Otlp
 
         async def push() -> None:
             if await self.wait_whole():

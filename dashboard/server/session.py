@@ -10,28 +10,28 @@ import itertools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dashboard.records import Cell, RingState
-from dashboard.server import tape as told
-from dashboard.server.findings import Findings
-from dashboard.server.incidents import Incidents
-from dashboard.server.journal import Journal
-from dashboard.server.lanes import State
-from dashboard.server.loop_model import LoopModel
-from dashboard.server.observed import ObservedLoop, describe_loop
-from dashboard.server.remedies import NOT_YET, Remedy
-from dashboard.server.splits import Requests
-from dashboard.server.stalls import Stalls
-from dashboard.server.waits import whole
-from dashboard.server.workers import Tokens
+from dashboard.server.diagnosis.findings import Findings
+from dashboard.server.diagnosis.remedies import NOT_YET, Remedy
+from dashboard.server.model import tape as told
+from dashboard.server.model.incidents import Incidents
+from dashboard.server.model.journal import Journal
+from dashboard.server.model.lanes import State
+from dashboard.server.model.loop_model import LoopModel
+from dashboard.server.model.observed import ObservedLoop, describe_loop
+from dashboard.server.model.splits import Requests
+from dashboard.server.model.stalls import Stalls
+from dashboard.server.model.waits import whole
+from dashboard.server.model.workers import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dashboard.ring import Identity
-    from dashboard.server.findings import FindRemedy
-    from dashboard.server.journal import Change
-    from dashboard.server.names import Place
-    from dashboard.server.splits import Request
-    from dashboard.server.stall import Line
+    from dashboard.server.diagnosis.findings import FindRemedy
+    from dashboard.server.model.journal import Change
+    from dashboard.server.model.splits import Request
+    from dashboard.server.model.stall import Line
+    from dashboard.server.reading.names import Place
 
 #: Loops that ended and are still listed.
 KEEP_ENDED = 8

@@ -19,7 +19,7 @@ from dashboard.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: As server/stalls.py has them, which the command line has no time to import.
+#: As server/model/stalls.py has them, which the command line has no time to import.
 STALL_MS_MIN, STALL_MS_MAX = 20.0, 60_000.0
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})

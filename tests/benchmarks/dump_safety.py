@@ -4,7 +4,7 @@
 
 Each PYTHON (default: this one) runs a recorded loop that goes back and forth between
 Python code, which a dump would crash, and C calls that keep the interpreter's lock,
-while its other threads begin and end. The rule of `dashboard/server/dumps.py` looks
+while its other threads begin and end. The rule of `dashboard/server/reading/dumps.py` looks
 every two milliseconds and sends whenever it may, instead of once. Prints a table:
 
 held    in how many C calls they were sent
@@ -107,7 +107,7 @@ def ask(python: str, thread: str, wanted: int) -> tuple[int, int, int, int, int]
     sys.path[:0] = [str(ROOT)]
     from dashboard.records import Cell
     from dashboard.ring import RingReader
-    from dashboard.server.dumps import Dumps
+    from dashboard.server.reading.dumps import Dumps
     from dashboard.server.session import Session
 
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:

@@ -28,12 +28,13 @@ from typing import TYPE_CHECKING
 
 from dashboard.errors import RecordingError
 from dashboard.recorder.attach import record
-from dashboard.server import recording, wire
-from dashboard.server.folders import rings_in
-from dashboard.server.keeper import FileTape, head_of
-from dashboard.server.opening import Opened, begin_recording
-from dashboard.server.read import Follower
+from dashboard.server.reading.folders import rings_in
+from dashboard.server.reading.read import Follower
+from dashboard.server.recordings import recording
+from dashboard.server.recordings.keeper import FileTape, head_of
+from dashboard.server.recordings.opening import Opened, begin_recording
 from dashboard.server.session import Session
+from dashboard.server.streaming import wire
 
 if TYPE_CHECKING:
     from types import ModuleType

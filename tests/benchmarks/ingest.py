@@ -25,11 +25,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from dashboard.records import FIELD_SEPARATOR, LAP_SHIFT, RECORD, Kind
 from dashboard.ring import Identity, create_ring
-from dashboard.server import wire
 from dashboard.server.dashboard import GC_THRESHOLDS
-from dashboard.server.read import Follower
+from dashboard.server.reading.read import Follower
 from dashboard.server.session import Session
-from dashboard.server.stream import Stream
+from dashboard.server.streaming import wire
+from dashboard.server.streaming.stream import Stream
 
 SECONDS = 3
 FRAME_S = 1 / wire.FRAME_HZ

@@ -15,11 +15,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from dashboard.records import FIELD_SEPARATOR, LAP_SHIFT, RECORD, Cell, Kind, RingState
 from dashboard.ring import Identity
-from dashboard.server import wire
 from dashboard.server.session import Session
+from dashboard.server.streaming import wire
 
 if TYPE_CHECKING:
-    from dashboard.server.tape import Write
+    from dashboard.server.model.tape import Write
 
 SECOND_NS = 1_000_000_000
 FRAME_NS = SECOND_NS // 30

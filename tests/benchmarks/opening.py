@@ -29,8 +29,8 @@ from made_up import ORIGIN_NS, SECOND_NS, Load
 from page import HARNESS, Bench
 from playwright.sync_api import sync_playwright
 
-from dashboard.server import recording
-from dashboard.server.keeper import FileTape
+from dashboard.server.recordings import recording
+from dashboard.server.recordings.keeper import FileTape
 
 FRAME_NS = SECOND_NS // 30
 PATIENCE_S = 120

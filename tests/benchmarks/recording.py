@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.recorder.attach import record
-from dashboard.server import wire
-from dashboard.server.folders import rings_in
-from dashboard.server.keeper import FileTape, head_of
-from dashboard.server.opening import read_recording
-from dashboard.server.read import Follower
+from dashboard.server.reading.folders import rings_in
+from dashboard.server.reading.read import Follower
+from dashboard.server.recordings.keeper import FileTape, head_of
+from dashboard.server.recordings.opening import read_recording
 from dashboard.server.session import Session
+from dashboard.server.streaming import wire
 
 FRAME_S = 1 / 30
 Program = Callable[[Event], Coroutine[Any, Any, None]]

@@ -187,7 +187,7 @@ def file(tmp_path_factory):
     folder = tmp_path_factory.mktemp("talk")
     (folder / "shop.loopscope").write_bytes(make_recording())
     page = folder / "page.html"
-    command = [sys.executable, "-m", "dashboard.server.drop_page"]
+    command = [sys.executable, "-m", "dashboard.server.recordings.drop_page"]
     subprocess.run([*command, folder / "shop.loopscope", page], check=True)
     return page
 

@@ -17,7 +17,7 @@ from tapes import MS, Tape
 from dashboard.app import create_app
 from dashboard.records import Cell, Kind, RingState
 from dashboard.ring import Identity
-from dashboard.server.scripts import join_modules
+from dashboard.server.exports.scripts import join_modules
 from dashboard.server.settings import Settings
 
 MODULES = {

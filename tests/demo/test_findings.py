@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pytest
 from pressing import Product, wait_for
 
-from dashboard.server.findings import LOOK_EVERY_NS
-from dashboard.server.rules import RULES
+from dashboard.server.diagnosis.findings import LOOK_EVERY_NS
+from dashboard.server.diagnosis.rules import RULES
 
 SCENES = Path(__file__).parent / "scenes.py"
 #: What another program takes from the loop's processor must not look like a stall.

@@ -23,7 +23,7 @@ from websockets.sync.client import connect
 
 import dashboard
 from dashboard.records import Kind
-from dashboard.server.lanes import LaneKind
+from dashboard.server.model.lanes import LaneKind
 
 
 def make_app(folder):

@@ -15,7 +15,7 @@ import dashboard
 from dashboard.recorder import pauses
 from dashboard.recorder.recorder import current_request
 from dashboard.records import Kind
-from dashboard.server.incidents import IncidentKind
+from dashboard.server.model.incidents import IncidentKind
 
 needs_eager = pytest.mark.skipif(
     sys.version_info < (3, 12), reason="eager tasks are new in 3.12"

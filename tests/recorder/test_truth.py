@@ -15,11 +15,11 @@ from dashboard.recorder.attach import hooks_for
 from dashboard.recorder.recorder import Recorder
 from dashboard.records import Kind, RingState
 from dashboard.ring import create_ring
-from dashboard.server.journal import Journal
-from dashboard.server.lanes import State
-from dashboard.server.loop_model import LoopModel
-from dashboard.server.splits import Requests
-from dashboard.server.stalls import Stalls
+from dashboard.server.model.journal import Journal
+from dashboard.server.model.lanes import State
+from dashboard.server.model.loop_model import LoopModel
+from dashboard.server.model.splits import Requests
+from dashboard.server.model.stalls import Stalls
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

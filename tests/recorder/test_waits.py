@@ -15,7 +15,7 @@ from waits import CASES, missing, produce
 
 import dashboard
 from dashboard.records import Kind
-from dashboard.server.waits import origin_of
+from dashboard.server.model.waits import origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from dashboard.server.advice import Advice
-from dashboard.server.names import Place
-from dashboard.server.remedies import NOT_YET
+from dashboard.server.diagnosis.advice import Advice
+from dashboard.server.diagnosis.remedies import NOT_YET
+from dashboard.server.reading.names import Place
 
 PLACE = Place("/srv/shop.py", 2, "buy")
 

@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 import dashboard
 from dashboard.app import create_app
 from dashboard.demo import stories
-from dashboard.server.facts import find_facts, in_words
+from dashboard.server.model.splits import Request
+from dashboard.server.presses.facts import find_facts, in_words
 from dashboard.server.settings import Settings
-from dashboard.server.splits import Request
 
 TEMPLATE = (
     Path(dashboard.__file__).parents[1] / "templates" / "articles.html"

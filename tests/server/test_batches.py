@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from dashboard.demo import stories
-from dashboard.server import batches as module
-from dashboard.server.batches import Batches
-from dashboard.server.inbox import ANSWER_PATIENCE_NS, TriggerInbox
+from dashboard.server.presses import batches as module
+from dashboard.server.presses.batches import Batches
 from dashboard.server.session import Session
+from dashboard.server.streaming.inbox import ANSWER_PATIENCE_NS, TriggerInbox
 
 SECOND = 1_000_000_000
 

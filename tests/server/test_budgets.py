@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.demo.stories import OURS
 from dashboard.errors import BadParameter, OverBudget
-from dashboard.server.budgets import (
+from dashboard.server.presses.budgets import (
     MAX_IN_FLIGHT,
     MAX_IN_FLIGHT_EACH,
     NOTHING,

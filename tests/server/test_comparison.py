@@ -6,7 +6,7 @@ from tapes import MS, Tape
 
 from dashboard.records import Kind
 from dashboard.ring import Identity
-from dashboard.server.comparison import compare
+from dashboard.server.exports.comparison import compare
 from dashboard.server.session import Session
 
 

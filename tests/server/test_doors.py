@@ -9,7 +9,7 @@ from made_up import make_recording
 from starlette.testclient import TestClient
 
 from dashboard.app import create_app
-from dashboard.server.doors import COOKIE
+from dashboard.server.routes.doors import COOKIE
 from dashboard.server.settings import Settings
 from dashboard.visitors import KnownNames
 

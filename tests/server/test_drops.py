@@ -12,7 +12,8 @@ import pytest
 from made_up import make_recording
 
 from dashboard.errors import BadParameter
-from dashboard.server import budgets, drops, recording
+from dashboard.server.presses import budgets
+from dashboard.server.recordings import drops, recording
 
 DATA = re.compile(r'data-part="handout">(.+?)</script>', re.DOTALL)
 HOSTILE = "</script><script>alert(1)</script>"
@@ -75,7 +76,7 @@ def test_reader_is_bounded():
     """The process that reads a dropped file may take so much memory, computing and disk."""
     limits = "resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE"
     code = (
-        "import resource; from dashboard.server.drop_page import _bound; _bound(); "
+        "import resource; from dashboard.server.recordings.drop_page import _bound; _bound(); "
         f"print(*(resource.getrlimit(each) for each in ({limits})), sep='')"
     )
     done = subprocess.run(

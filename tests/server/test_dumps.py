@@ -9,8 +9,8 @@ from tapes import MS, Tape
 
 from dashboard.records import Cell
 from dashboard.ring import DUMP_SUFFIX, RingReader, create_ring
-from dashboard.server import dumps as module
-from dashboard.server.dumps import (
+from dashboard.server.reading import dumps as module
+from dashboard.server.reading.dumps import (
     BURNT_NS,
     MAX_GAP_NS,
     STALE_NS,
@@ -21,8 +21,8 @@ from dashboard.server.dumps import (
     open_dumps,
     parse_dump,
 )
-from dashboard.server.names import Place
-from dashboard.server.process import ThreadLook
+from dashboard.server.reading.names import Place
+from dashboard.server.reading.process import ThreadLook
 
 SIGNAL = 60
 CAUGHT = 1 << (SIGNAL - 1)

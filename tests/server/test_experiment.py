@@ -10,8 +10,8 @@ import pytest
 from raw_servers import Server
 
 from dashboard.errors import BadParameter, DemoUnavailable, ExperimentRunning
-from dashboard.server import experiment as module
-from dashboard.server.experiment import Experiment, Preset, Variant
+from dashboard.server.presses import experiment as module
+from dashboard.server.presses.experiment import Experiment, Preset, Variant
 
 pytestmark = pytest.mark.anyio
 ORDER = {"preset": "one", "users": 2, "spawn_rate": 50, "seconds": 2}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.server.experiment import PRESETS
+from dashboard.server.presses.experiment import PRESETS
 from loadgen.seeds import ARTICLE, NUM_CHARS
 
 OWN_PAGE = "http://127.0.0.1:8000"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.server.facts import duration, find_facts, held_ns, in_words
-from dashboard.server.names import Place
-from dashboard.server.splits import PART_NAMES, Request
-from dashboard.server.stall import Seen, Stall
+from dashboard.server.model.splits import PART_NAMES, Request
+from dashboard.server.model.stall import Seen, Stall
+from dashboard.server.presses.facts import duration, find_facts, held_ns, in_words
+from dashboard.server.reading.names import Place
 
 MS = 1_000_000
 

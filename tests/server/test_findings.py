@@ -9,9 +9,9 @@ from tapes import MS, Tape
 
 from dashboard.records import Cell, Detail, Door, Kind, RingState
 from dashboard.ring import Identity
-from dashboard.server.findings import LOOK_EVERY_NS, Answer
-from dashboard.server.remedies import NOT_YET, remedy_at
-from dashboard.server.rules import RULES
+from dashboard.server.diagnosis.findings import LOOK_EVERY_NS, Answer
+from dashboard.server.diagnosis.remedies import NOT_YET, remedy_at
+from dashboard.server.diagnosis.rules import RULES
 from dashboard.server.session import Session
 
 SECOND = 1000 * MS

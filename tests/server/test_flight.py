@@ -14,13 +14,13 @@ from dashboard.errors import RecordingError
 from dashboard.recorder.attach import record
 from dashboard.records import FROM_WEBSOCKET, RECORD, Cell, Kind, RingState
 from dashboard.ring import Identity
-from dashboard.server import flight as module
-from dashboard.server.flight import FlightRecorder
-from dashboard.server.folders import rings_in
-from dashboard.server.incidents import IncidentKind
-from dashboard.server.keeper import Keeper
-from dashboard.server.opening import open_recording
-from dashboard.server.read import Follower
+from dashboard.server.model.incidents import IncidentKind
+from dashboard.server.reading.folders import rings_in
+from dashboard.server.reading.read import Follower
+from dashboard.server.recordings import flight as module
+from dashboard.server.recordings.flight import FlightRecorder
+from dashboard.server.recordings.keeper import Keeper
+from dashboard.server.recordings.opening import open_recording
 from dashboard.server.session import Session
 
 PATIENCE_S = 40

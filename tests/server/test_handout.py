@@ -10,8 +10,8 @@ from tapes import MS, Tape
 
 from dashboard.records import Kind
 from dashboard.ring import Identity
-from dashboard.server import handout_routes
-from dashboard.server.stalls import STALL_NS
+from dashboard.server.model.stalls import STALL_NS
+from dashboard.server.routes import handout_routes
 
 DATA = re.compile(r'data-part="handout">(.+?)</script>', re.DOTALL)
 

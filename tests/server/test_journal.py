@@ -8,9 +8,9 @@ import random
 import pytest
 from tapes import Told
 
-from dashboard.server import journal as module
-from dashboard.server.journal import Journal, thin_lane
-from dashboard.server.lanes import LaneKind, Row, State
+from dashboard.server.model import journal as module
+from dashboard.server.model.journal import Journal, thin_lane
+from dashboard.server.model.lanes import LaneKind, Row, State
 
 SECOND_NS = 1_000_000_000
 STATES = [state for state in State if state is not State.GONE]

@@ -8,9 +8,9 @@ import pytest
 from tapes import MS, Tape
 
 from dashboard.records import Kind
-from dashboard.server import journal
-from dashboard.server.lanes import State
-from dashboard.server.loop_model import LIVE_STEP_NS
+from dashboard.server.model import journal
+from dashboard.server.model.lanes import State
+from dashboard.server.model.loop_model import LIVE_STEP_NS
 
 WHERE = "shop.py:7 in buy"
 

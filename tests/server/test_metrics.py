@@ -18,9 +18,9 @@ from tapes import MS, Tape
 
 from dashboard.records import Cell, Kind, RingState
 from dashboard.ring import Identity
-from dashboard.server.metrics import expose
+from dashboard.server.exports.metrics import expose
+from dashboard.server.model.tallies import MAX_ROUTES, OTHER, Histogram, RequestTallies
 from dashboard.server.session import Session
-from dashboard.server.tallies import MAX_ROUTES, OTHER, Histogram, RequestTallies
 
 LOOP = {"app": "shop:app", "pid": "77", "loop": "1", "worker": "1"}
 PROMTOOL = shutil.which("promtool")

@@ -6,7 +6,7 @@ import pytest
 from tapes import MS, Tape
 
 from dashboard.records import OWNER_NAME_BITS, Kind, Origin
-from dashboard.server.incidents import (
+from dashboard.server.model.incidents import (
     KEEP,
     TOLD_PER_FRAME,
     Incident,

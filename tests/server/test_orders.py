@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from dashboard.app import create_app
 from dashboard.errors import BadParameter
-from dashboard.server.orders import MAX_BODY_BYTES, read_order
+from dashboard.server.routes.orders import MAX_BODY_BYTES, read_order
 from dashboard.server.settings import Settings
 
 POSTS = ("/api/trigger/fast", "/api/settings", "/api/experiment")

@@ -20,7 +20,7 @@ from dashboard.server.settings import Settings
 service = pytest.importorskip(
     "opentelemetry.proto.collector.metrics.v1.metrics_service_pb2"
 )
-otlp = pytest.importorskip("dashboard.server.otlp")
+otlp = pytest.importorskip("dashboard.server.exports.otlp")
 
 
 @pytest.fixture

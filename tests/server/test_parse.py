@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import dashboard
-from dashboard.server import parse as module
-from dashboard.server.parse import parse
+from dashboard.server.diagnosis import parse as module
+from dashboard.server.diagnosis.parse import parse
 
 FILES = sorted(Path(dashboard.__file__).parent.rglob("*.py"))[::4]
 HARD = '''

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from dashboard.server import process
+from dashboard.server.reading import process
 
 pytestmark = pytest.mark.skipif(
     not os.path.isdir("/proc/self/task"), reason="this system has no /proc"

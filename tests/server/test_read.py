@@ -13,10 +13,10 @@ from clocks import FakeClock
 
 from dashboard.records import RECORD_BYTES, Cell, Kind, RingState
 from dashboard.ring import RingReader, create_ring
-from dashboard.server import read as module
-from dashboard.server.folders import rings_in
-from dashboard.server.lanes import State
-from dashboard.server.read import SCAN_EVERY_NS, Follower
+from dashboard.server.model.lanes import State
+from dashboard.server.reading import read as module
+from dashboard.server.reading.folders import rings_in
+from dashboard.server.reading.read import SCAN_EVERY_NS, Follower
 from dashboard.server.session import Session
 
 

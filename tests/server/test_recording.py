@@ -21,24 +21,26 @@ from dashboard.errors import RecordingError
 from dashboard.recorder.attach import record
 from dashboard.records import RECORD, RECORD_BYTES, Cell, Kind
 from dashboard.ring import Identity
-from dashboard.server import opening, recording, tape, wire
-from dashboard.server.columns import COLUMNS_BYTES, to_columns, to_records
-from dashboard.server.drawn import Drawing, read_drawn
-from dashboard.server.excerpt import lines_of
-from dashboard.server.folders import rings_in
-from dashboard.server.journal import Change
-from dashboard.server.keeper import FileTape, Keeper, head_of, write_whole
-from dashboard.server.lanes import Lane, LaneKind, Row
-from dashboard.server.opening import (
+from dashboard.server.diagnosis.excerpt import lines_of
+from dashboard.server.model import tape
+from dashboard.server.model.journal import Change
+from dashboard.server.model.lanes import Lane, LaneKind, Row
+from dashboard.server.reading.folders import rings_in
+from dashboard.server.reading.read import Follower
+from dashboard.server.recordings import opening, recording
+from dashboard.server.recordings.columns import COLUMNS_BYTES, to_columns, to_records
+from dashboard.server.recordings.drawn import Drawing, read_drawn
+from dashboard.server.recordings.keeper import FileTape, Keeper, head_of, write_whole
+from dashboard.server.recordings.opening import (
     begin_recording,
     open_recording,
     read_recording,
 )
-from dashboard.server.player import Player, Remedies
-from dashboard.server.read import Follower
-from dashboard.server.recording_routes import file_name
+from dashboard.server.recordings.player import Player, Remedies
+from dashboard.server.routes.recording_routes import file_name
+from dashboard.server.routes.stall_routes import describe_stall
 from dashboard.server.session import Session
-from dashboard.server.stall_routes import describe_stall
+from dashboard.server.streaming import wire
 
 PATIENCE_S = 40
 #: Long enough for the watchdog to see its line.
@@ -210,7 +212,7 @@ def test_picture(live, tmp_path):
 
 def test_picture_of_what_is_there(tmp_path, monkeypatch):
     """Wherever a file ends that is still being written, all that it tells is drawn."""
-    monkeypatch.setattr("dashboard.server.keeper.CHUNK_NS", 1_000)
+    monkeypatch.setattr("dashboard.server.recordings.keeper.CHUNK_NS", 1_000)
     path = tmp_path / "it.loopscope"
     with path.open("wb") as file:
         file_tape = FileTape(file, recording.new_head(1, 1))
@@ -298,8 +300,8 @@ def test_begins_anywhere(live, monkeypatch):
     keeper = Keeper()
     session = Session(origin_ns=1, tape=keeper.tape)
     keeper.session = session
-    monkeypatch.setattr("dashboard.server.keeper.CHUNK_NS", 1_000)
-    monkeypatch.setattr("dashboard.server.keeper.ROLL_NS", 1_000)
+    monkeypatch.setattr("dashboard.server.recordings.keeper.CHUNK_NS", 1_000)
+    monkeypatch.setattr("dashboard.server.recordings.keeper.ROLL_NS", 1_000)
     loop = session.add_loop(identity())
     loop.model.names.strings += ["work", "sleep\x1f/srv/a.py\x1f7\x1fwork", "late"]
     loop.model.names.strings += ["/srv/a.py\x1f3\x1fmain"]
@@ -333,8 +335,8 @@ def test_begins_with_loops_that_are_over(monkeypatch):
     keeper = Keeper()
     session = Session(origin_ns=1, tape=keeper.tape)
     keeper.session = session
-    monkeypatch.setattr("dashboard.server.keeper.CHUNK_NS", 1_000)
-    monkeypatch.setattr("dashboard.server.keeper.ROLL_NS", 1_000)
+    monkeypatch.setattr("dashboard.server.recordings.keeper.CHUNK_NS", 1_000)
+    monkeypatch.setattr("dashboard.server.recordings.keeper.ROLL_NS", 1_000)
     cells = dict.fromkeys(Cell, 1) | IDLE
     for number in range(12):
         t = 10_000 * (number + 1)
@@ -371,7 +373,7 @@ def open_part(keeper, from_ns, to_ns):
 
 def test_keeps_so_much(monkeypatch):
     """What is kept in memory is bounded; the oldest goes first."""
-    monkeypatch.setattr("dashboard.server.keeper.CHUNK_BYTES", 3_200)
+    monkeypatch.setattr("dashboard.server.recordings.keeper.CHUNK_BYTES", 3_200)
     keeper = Keeper(keep_bytes=50_000)
     keeper.session = session = Session(origin_ns=1, tape=keeper.tape)
     loop = session.add_loop(identity())
@@ -584,7 +586,7 @@ def test_shows_what_came_before(bound, says, monkeypatch):
         data += recording.write_chunk(told, first_ns=1_000, last_ns=2_000)
     most = {"recording.MAX_ENTRIES": 30, "recording.MAX_UNPACKED_BYTES": 1_000}
     most["player.MAX_TEXT_BYTES"] = 1_500
-    monkeypatch.setattr(f"dashboard.server.{bound}", most.get(bound, 3))
+    monkeypatch.setattr(f"dashboard.server.recordings.{bound}", most.get(bound, 3))
     opened = read_recording(io.BytesIO(data), "it")
     (notice,) = opened.session.notices
 
@@ -703,7 +705,7 @@ def test_pictures_are_bounded_together(draw, tmp_path, monkeypatch):
 
 def test_a_lane_costs_what_it_has(monkeypatch):
     """Each number of a lane or a deadline counts for what is made of a picture."""
-    monkeypatch.setattr("dashboard.server.packing.MAX_VALUES", 40)
+    monkeypatch.setattr("dashboard.server.recordings.packing.MAX_VALUES", 40)
 
     assert read_drawn(pictured([], lanes=lanes_of(5))).lanes == lanes_of(5)
     with pytest.raises(RecordingError, match="more than 40 numbers"):
@@ -741,7 +743,7 @@ def many_texts(number):
 )
 def test_all_text_counts(make, monkeypatch):
     """Whatever entries bring it, text is bounded; what is told again costs nothing."""
-    monkeypatch.setattr("dashboard.server.player.MAX_TEXT_BYTES", 6_000)
+    monkeypatch.setattr("dashboard.server.recordings.player.MAX_TEXT_BYTES", 6_000)
     for_each = [make(n) for n in range(2, 50)]
 
     assert "MB of text" in sentence(whole(LOOP, *for_each))
@@ -788,7 +790,7 @@ def test_code_of_a_ring(tmp_path, monkeypatch):
     monkeypatch.setenv("LOOPSCOPE_DIR", str(home))
     asked = []
     monkeypatch.setattr(
-        "dashboard.server.opening.lines_of",
+        "dashboard.server.recordings.opening.lines_of",
         lambda place: asked.append(place.file) or lines_of(place),
     )
 

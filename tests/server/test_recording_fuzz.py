@@ -20,11 +20,13 @@ from hypothesis import strategies as st
 
 from dashboard.errors import RecordingError
 from dashboard.records import RECORD, Cell, Kind
-from dashboard.server import recording, tape, wire
-from dashboard.server.drawn import Drawing
-from dashboard.server.journal import Change
-from dashboard.server.lanes import Lane, Row
-from dashboard.server.opening import begin_recording, read_recording
+from dashboard.server.model import tape
+from dashboard.server.model.journal import Change
+from dashboard.server.model.lanes import Lane, Row
+from dashboard.server.recordings import recording
+from dashboard.server.recordings.drawn import Drawing
+from dashboard.server.recordings.opening import begin_recording, read_recording
+from dashboard.server.streaming import wire
 
 fuzz = settings(
     max_examples=int(os.environ.get("LOOPSCOPE_FUZZ", "60")),

@@ -16,15 +16,17 @@ from dashboard.app import create_app
 from dashboard.errors import RecordingError
 from dashboard.records import RECORD, Cell, Kind
 from dashboard.ring import Identity
-from dashboard.server import drawn, recording, reel, stream, tape, wire
-from dashboard.server.journal import Change
-from dashboard.server.keeper import FileTape
-from dashboard.server.lanes import Lane, LaneKind, Row
-from dashboard.server.opening import begin_recording, open_recording
-from dashboard.server.reel import Reel
+from dashboard.server.model import tape
+from dashboard.server.model.journal import Change
+from dashboard.server.model.lanes import Lane, LaneKind, Row
+from dashboard.server.recordings import drawn, recording, reel
+from dashboard.server.recordings.keeper import FileTape
+from dashboard.server.recordings.opening import begin_recording, open_recording
+from dashboard.server.recordings.reel import Reel
 from dashboard.server.session import Session
 from dashboard.server.settings import Settings
-from dashboard.server.stream import Stream
+from dashboard.server.streaming import stream, wire
+from dashboard.server.streaming.stream import Stream
 
 pytestmark = pytest.mark.anyio
 PATIENCE_S = 40
@@ -40,7 +42,7 @@ def put(kind, t=0, u=0, a=0, b=0):
 @pytest.fixture
 def path(tmp_path, monkeypatch):
     """A recording of a loop that answers some requests, a chunk for each."""
-    monkeypatch.setattr("dashboard.server.keeper.CHUNK_NS", 1)
+    monkeypatch.setattr("dashboard.server.recordings.keeper.CHUNK_NS", 1)
     monkeypatch.setattr(reel, "BEAT_S", 0.01)
     path = tmp_path / "it.loopscope"
     with path.open("wb") as file:
@@ -417,7 +419,7 @@ async def test_server_stops(path):
 
 async def test_pushes_what_was_read(path, monkeypatch):
     """A collector is sent the metrics of a recording, not of what is known before."""
-    pytest.importorskip("dashboard.server.otlp")
+    pytest.importorskip("dashboard.server.exports.otlp")
     pushed = asyncio.Event()
 
     class Otlp:
@@ -428,7 +430,7 @@ async def test_pushes_what_was_read(path, monkeypatch):
             pushed.told = self.told
             pushed.set()
 
-    monkeypatch.setattr("dashboard.server.otlp.Otlp", Otlp)
+    monkeypatch.setattr("dashboard.server.exports.otlp.Otlp", Otlp)
     opened = begin_recording(path)
     async with served(opened, otlp="http://there") as (_, _, _, going):
         going.set()

@@ -8,10 +8,10 @@ from collections import defaultdict
 
 import pytest
 
-from dashboard.server import remains as module
-from dashboard.server.journal import Journal
-from dashboard.server.lanes import LaneKind, State
-from dashboard.server.remains import Remains
+from dashboard.server.model import remains as module
+from dashboard.server.model.journal import Journal
+from dashboard.server.model.lanes import LaneKind, State
+from dashboard.server.model.remains import Remains
 
 SECOND = 1_000_000_000
 MS = 1_000_000

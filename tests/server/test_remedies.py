@@ -7,8 +7,8 @@ import textwrap
 
 import pytest
 
-from dashboard.server.parse import MAX_TEXT
-from dashboard.server.remedies import find_remedy
+from dashboard.server.diagnosis.parse import MAX_TEXT
+from dashboard.server.diagnosis.remedies import find_remedy
 
 
 def remedy(code: str, *lines: int):

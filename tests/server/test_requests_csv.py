@@ -8,8 +8,8 @@ import io
 
 from tapes import MS, Tape
 
-from dashboard.server import export_routes
-from dashboard.server.requests_csv import HEAD, write_table
+from dashboard.server.exports.requests_csv import HEAD, write_table
+from dashboard.server.routes import export_routes
 
 
 def test_table():

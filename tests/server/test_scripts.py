@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.server.scripts import join_modules
+from dashboard.server.exports.scripts import join_modules
 
 
 @pytest.mark.parametrize(

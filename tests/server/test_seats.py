@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from dashboard.server.seats import SeatedStream, Seats
+from dashboard.server.streaming.seats import SeatedStream, Seats
 
 pytestmark = pytest.mark.anyio
 

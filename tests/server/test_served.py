@@ -6,8 +6,8 @@ import pytest
 from tapes import Tape
 
 from dashboard.records import FROM_WEBSOCKET, Kind
-from dashboard.server.lanes import LaneKind
-from dashboard.server.served import STREAM_NS
+from dashboard.server.model.lanes import LaneKind
+from dashboard.server.model.served import STREAM_NS
 
 
 @pytest.fixture

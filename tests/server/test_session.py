@@ -8,10 +8,10 @@ from collections import Counter, deque
 
 from dashboard.records import RECORD, Cell, Detail, Kind, RingState
 from dashboard.ring import Identity
-from dashboard.server.journal import MORE_TEXT, Journal
-from dashboard.server.keeper import Keeper
+from dashboard.server.model.journal import MORE_TEXT, Journal
+from dashboard.server.recordings.keeper import Keeper
 from dashboard.server.session import Session
-from dashboard.server.stream import Stream
+from dashboard.server.streaming.stream import Stream
 
 MS = 1_000_000
 SECOND_NS = 1_000_000_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dashboard.records import FIELD_SEPARATOR
-from dashboard.server import sources
-from dashboard.server.names import Names, Place
+from dashboard.server.diagnosis import sources
+from dashboard.server.reading.names import Names, Place
 
 CODE = '''\
 import time

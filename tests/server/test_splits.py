@@ -7,10 +7,10 @@ import random
 import pytest
 from tapes import Told
 
-from dashboard.server import splits as module
-from dashboard.server.journal import Journal
-from dashboard.server.lanes import State
-from dashboard.server.splits import PARTS, PRECEDENCE, Requests
+from dashboard.server.model import splits as module
+from dashboard.server.model.journal import Journal
+from dashboard.server.model.lanes import State
+from dashboard.server.model.splits import PARTS, PRECEDENCE, Requests
 
 SPAN = 0xABC
 #: The promised order, written down once more.

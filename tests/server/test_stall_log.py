@@ -8,9 +8,9 @@ import pytest
 
 from dashboard.records import RECORD, Cell, Kind, RingState
 from dashboard.ring import Identity
+from dashboard.server.diagnosis.stall_log import SETTLED_NS, StallLog
+from dashboard.server.model.stalls import STALL_NS
 from dashboard.server.session import Session
-from dashboard.server.stall_log import SETTLED_NS, StallLog
-from dashboard.server.stalls import STALL_NS
 
 SECOND_NS = 1_000_000_000
 TEXTS = ["", "report\x1f/srv/shop.py\x1f40", "/srv/shop.py\x1f41\x1freport", "buy"]

@@ -7,7 +7,7 @@ from tapes import MS, Tape
 
 from dashboard.records import Kind
 from dashboard.ring import Identity
-from dashboard.server.stalls import STALL_NS
+from dashboard.server.model.stalls import STALL_NS
 
 OWN_PAGE = "http://127.0.0.1:8000"
 SOURCE = "\n".join(f"line_{number} = {number}" for number in range(1, 31))

@@ -6,8 +6,8 @@ import pytest
 from tapes import MS, Tape
 
 from dashboard.records import Kind
-from dashboard.server import stalls as module
-from dashboard.server.stalls import STALL_NS
+from dashboard.server.model import stalls as module
+from dashboard.server.model.stalls import STALL_NS
 
 LONG = 3 * STALL_NS
 

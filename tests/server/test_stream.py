@@ -11,11 +11,11 @@ from clocks import FakeClock
 from tapes import Told, decode
 
 from dashboard.ring import Identity
-from dashboard.server import stream as module
-from dashboard.server import wire
-from dashboard.server.lanes import State
+from dashboard.server.model.lanes import State
 from dashboard.server.session import Session
-from dashboard.server.stream import Stream
+from dashboard.server.streaming import stream as module
+from dashboard.server.streaming import wire
+from dashboard.server.streaming.stream import Stream
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ import pytest
 from tapes import Tape
 
 from dashboard.records import Kind
-from dashboard.server.lanes import State
+from dashboard.server.model.lanes import State
 
 WAITS, IS_READY = 0, 1
 

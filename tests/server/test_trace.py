@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tapes import MS, Tape
 
-from dashboard.server.journal import Change
-from dashboard.server.lanes import Lane, LaneKind, Row, State
-from dashboard.server.trace import Mark, Track, trace_events
+from dashboard.server.exports.trace import Mark, Track, trace_events
+from dashboard.server.model.journal import Change
+from dashboard.server.model.lanes import Lane, LaneKind, Row, State
 
 TRACKS = {1: Track(77, "shop")}
 

@@ -7,12 +7,12 @@ from tapes import MS, Tape
 
 from dashboard.records import LAP_SHIFT, RECORD, Kind
 from dashboard.ring import Identity
-from dashboard.server import victims as module
-from dashboard.server.lanes import State
+from dashboard.server.model import victims as module
+from dashboard.server.model.lanes import State
+from dashboard.server.model.stalls import STALL_NS
+from dashboard.server.model.task import CLOCKWORK
+from dashboard.server.model.victims import Door, Stretch, Sum, say_ns, words
 from dashboard.server.session import Session
-from dashboard.server.stalls import STALL_NS
-from dashboard.server.task import CLOCKWORK
-from dashboard.server.victims import Door, Stretch, Sum, say_ns, words
 
 LONG = 4 * STALL_NS
 RUN_ASGI = "uvicorn.RequestResponseCycle.run_asgi"

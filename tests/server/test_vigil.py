@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.server import process
-from dashboard.server.folders import rings_in
-from dashboard.server.read import Follower
+from dashboard.server.reading import process
+from dashboard.server.reading.folders import rings_in
+from dashboard.server.reading.read import Follower
 from dashboard.server.session import Session
 
 ROOT = Path(__file__).parents[2]

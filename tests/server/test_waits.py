@@ -6,8 +6,14 @@ import pytest
 from tapes import MS, Tape
 
 from dashboard.records import Detail, Kind, Origin
-from dashboard.server import explanations
-from dashboard.server.waits import in_words, is_off_loop, origin_of, seconds, whole
+from dashboard.server.model import explanations
+from dashboard.server.model.waits import (
+    in_words,
+    is_off_loop,
+    origin_of,
+    seconds,
+    whole,
+)
 
 WHERE = "shop.py:7 in buy"
 S = 1_000_000_000

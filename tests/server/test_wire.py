@@ -12,10 +12,10 @@ from tapes import MS, Told, decode
 
 from dashboard.records import FIELD_SEPARATOR, LAP_SHIFT, RECORD, Cell, Kind, RingState
 from dashboard.ring import Identity
-from dashboard.server import wire
-from dashboard.server.lanes import LaneKind, Row, State
+from dashboard.server.model.lanes import LaneKind, Row, State
+from dashboard.server.model.task import CLOCKWORK
 from dashboard.server.session import Session
-from dashboard.server.task import CLOCKWORK
+from dashboard.server.streaming import wire
 
 ORIGIN_NS = 86_400 * 365 * 10**9
 CONTRACT = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text()

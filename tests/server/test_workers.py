@@ -6,8 +6,8 @@ import pytest
 from tapes import Tape
 
 from dashboard.records import Door, Kind
-from dashboard.server.lanes import LaneKind, State
-from dashboard.server.workers import IDLE_NS, MAX_LANES, Tokens
+from dashboard.server.model.lanes import LaneKind, State
+from dashboard.server.model.workers import IDLE_NS, MAX_LANES, Tokens
 
 
 @pytest.fixture

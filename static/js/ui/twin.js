@@ -46,7 +46,8 @@ export class Twin {
    */
   show(history, lanes, at) {
     if (at.nowMs - this.#shownMs < REFRESH_MS) return;
-    this.#shownMs = at.nowMs;
+    // What is empty shows the first rows as soon as they come.
+    if (lanes.length) this.#shownMs = at.nowMs;
     const more = Math.max(lanes.length - MAX_ROWS, 0);
     const rows = more ? [...lanes.slice(0, TOP_ROWS), ...lanes.slice(TOP_ROWS + more)] : lanes;
     const marks = history.marks.within(at.startNs, at.endNs).slice(-MAX_MARKS);

@@ -1,0 +1,1 @@
+"""What is wrong, at which line, and what to do about it."""

@@ -1,0 +1,1 @@
+"""The same for other programs: traces, tables, metrics, one HTML file."""

@@ -1,0 +1,1 @@
+"""What a loop did, from what it recorded: no clock, no I/O."""

@@ -1,0 +1,1 @@
+"""What a press of a button sends, and what became of it."""

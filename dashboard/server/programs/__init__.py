@@ -1,0 +1,1 @@
+"""Start the programs that are looked at, and end them."""

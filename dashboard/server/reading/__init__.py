@@ -1,0 +1,1 @@
+"""Read the rings, and the processes that write them."""

@@ -1,0 +1,1 @@
+"""Keep what was told in a file, and tell it again."""

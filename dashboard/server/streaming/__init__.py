@@ -1,0 +1,1 @@
+"""Send it to whoever watches."""
