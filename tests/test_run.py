@@ -59,7 +59,8 @@ def command(shop, tmp_path):
         if not name.startswith("LOOPSCOPE_")
     }
     environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
-    environ["XDG_RUNTIME_DIR"] = str(tmp_path)
+    # Not among those of other programs of this user, which `run` would show as well.
+    environ["LOOPSCOPE_DIR"] = str(tmp_path / "rings")
     words = [sys.executable, "-m", "dashboard", "run"]
 
     def make(*flags):
