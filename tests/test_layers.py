@@ -47,7 +47,9 @@ ARROWS = {
     "loop_lane": {"lanes"},
     "incidents": set(),
     "mishaps": {"incidents", "names", "waits"},
+    "drain": set(),
     "loop_model": {
+        "drain",
         "effort",
         "incidents",
         "lanes",
@@ -261,6 +263,7 @@ PURE = (
     "samples",
     "loop_lane",
     "served",
+    "drain",
     "survivors",
     "incidents",
     "mishaps",

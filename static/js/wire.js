@@ -124,6 +124,7 @@ export function isOn({ over, unfinished }) {
  * @property {number} start_ns
  * @property {number} end_ns
  * @property {number} total_ms
+ * @property {number | null} [outside_most_ms] not known: as long as it may have waited at the door through a stall; in no sum
  * @property {Split} split
  *
  * @typedef {{count: number, delay_ms: number, worst: string, worst_ms: number}} HeldUp

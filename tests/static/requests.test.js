@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Lane, Lanes } from "../../static/js/model/lanes.js";
-import { culpritOf, filtered, openRequestAt, percentile, requestsAt, routesOf, sorted } from "../../static/js/model/requests.js";
+import { culpritOf, filtered, openRequestAt, percentile, requestInWords, requestsAt, routesOf, sorted } from "../../static/js/model/requests.js";
 import { readPlace, whereabouts } from "../../static/js/model/whereabouts.js";
 import * as wire from "../../static/js/wire.js";
 import { seeded } from "./support.js";
@@ -104,4 +104,21 @@ test("a lane is at the line that it awaits, and between two waits at the nearer 
   assert.equal(at(75), "app.py:31 in slow: goes on here when it is its turn");
   assert.deepEqual(readPlace("my app.py:31 in Shop.slow"), { file: "my app.py", line: 31, function: "Shop.slow" });
   assert.equal(readPlace("nowhere"), null);
+});
+
+test("what may have waited at the door says so, is late for all that anybody knows, and counts in no sum", () => {
+  const own = { ...NO_SPLIT, running_ms: 3 };
+  const maybe = request(1, { start_ns: 2e9, total_ms: 3, split: own, outside_most_ms: 1900 });
+  const known = request(2, { total_ms: 3, split: own, outside_most_ms: null });
+  const stall = { loop: 1, request: 7, start_ns: 0.1e9, duration_ms: 1900, culprit: { file: "a.py", line: 3, function: "f" } };
+
+  assert.equal(
+    requestInWords(maybe).replaceAll("\u00a0", " "),
+    "3.00 ms of your code; it may have waited at the door before, up to 1.90 s, not counted here",
+  );
+  assert.equal(requestInWords(known).replaceAll("\u00a0", " "), "3.00 ms of your code");
+  assert.equal(culpritOf(maybe, [stall]), stall.culprit);
+  assert.equal(culpritOf(known, [stall]), null);
+  assert.deepEqual(ids(sorted([known, maybe], "turn", true)), [1, 2]);
+  assert.deepEqual(routesOf([maybe, known]).map(({ p95, mostMs }) => [p95, mostMs]), [[3, 1900]]);
 });

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PARTS = tuple(f"{name}_ms" for name in PART_NAMES)
 HEAD = (
     *("id", "loop", "kind", "method", "route", "status", "state", "scenario"),
-    *("started", "start_ms", "total_ms", *PARTS, "after_ms"),
+    *("started", "start_ms", "total_ms", *PARTS, "after_ms", "outside_most_ms"),
 )
 #: With these a spreadsheet begins to calculate.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

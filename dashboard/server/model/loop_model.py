@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from dashboard.records import KIND_MASK, OWNER_NAME_MASK, RECORD, Kind
+from dashboard.server.model.drain import Drain
 from dashboard.server.model.effort import Effort
 from dashboard.server.model.incidents import Incidents
 from dashboard.server.model.lanes import State
@@ -82,6 +83,7 @@ class LoopModel:
         self.mishaps = Mishaps(self, incidents or Incidents())
         self.effort = Effort()
         self.starvation = Starvation()
+        self.drain = Drain()
         self.end_ns = 0
         """When the last step or poll that we know of ended."""
         self.polling = True
@@ -90,6 +92,8 @@ class LoopModel:
         self.running_since = 0
         self.records = 0
         self.idle_ns = 0
+        self.polled_ns = 0
+        """When it last came out of a poll, so that it looked at its door."""
         self.shows_polls = False
         """asyncio's loops do. On others the loop's own work between two steps, in which
         it takes in what has arrived, cannot be told from idleness."""
@@ -331,7 +335,7 @@ class LoopModel:
     def _end_poll(self, t: int, u: int) -> None:
         self.idle_ns += u - t
         self.shows_polls = True
-        self.end_ns = u
+        self.polled_ns = self.end_ns = u
 
     # -------------------------------------------------------------------- tasks
 
@@ -399,6 +403,7 @@ class LoopModel:
         self.survivors.doubt_all(t)
         self.lane.enter(State.LOST, t)
         self.stalls.break_off(self)
+        self.drain = Drain()
         self.end_ns = t
         self.running_owner = 0
         self._call_request = self._adopted = None

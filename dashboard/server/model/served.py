@@ -59,6 +59,8 @@ class Served:
         self._give(task, request, t)
         info = self._tasks.info(task, task.state)
         if is_made_for_it:
+            if not request.sent:
+                request.outside_most_ns = self._loop.drain.let_in(self._loop, began)
             self._loop.stalls.met(self._loop, task, request, t)
             task.serves = a
             self._requests.enter(request, State.READY, began, 0)

@@ -96,6 +96,9 @@ class Request:
     scenario: str = ""
     sent: bool = False
     """Whether we know when it was sent, so that `outside` is a number."""
+    outside_most_ns: int = 0
+    """If that is not known: as long as it may have waited at the door through a stall,
+    or 0. In no sum."""
     named: bool = False
     """Whether its route is known from the app itself, not only from who sent it."""
     status: int = 0
@@ -174,6 +177,7 @@ class Request:
             "end_ns": self.answered_ns,
             "after_ms": self._after_ms(),
             "total_ms": round(sum(spent_ns.values()) / 1e6, 6),
+            "outside_most_ms": round(self.outside_most_ns / 1e6, 3) or None,
             "split": split,
         }
 

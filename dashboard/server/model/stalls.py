@@ -23,6 +23,11 @@ STALL_NS = 100_000_000
 #: takes no sample.
 MIN_STALL_NS = 20_000_000
 MAX_STALL_NS = 60_000_000_000
+#: A loop that has polled this long has taken in whatever lay at its door.
+LOOKED_NS = 2_000_000
+#: Where polls are not shown, this much between steps may be the work of taking some in:
+#: who has been let in is read one round later, and may lie there through a step more.
+TAKING_IN_NS = 20_000_000
 #: Stalls that stay available to `/api/state` and new viewers.
 KEEP = 100
 #: Stops of one process that a step may have lasted through.
@@ -30,11 +35,6 @@ KEEP_STOPS = 16
 #: A sample names its step by its beginning. While the step runs, the reader may
 #: know that beginning only to within the loop's own work after a poll.
 SAME_STEP_NS = 20_000_000
-#: A loop that has polled this long has taken in whatever lay at its door.
-LOOKED_NS = 2_000_000
-#: Where polls are not shown, this much between steps may be the work of taking some in:
-#: who has been let in is read one round later, and may lie there through a step more.
-TAKING_IN_NS = 20_000_000
 
 
 class Queue(NamedTuple):
@@ -102,7 +102,9 @@ class Stalls:
             is_open = stall is not None and self._is_same(stall, since_ns)
             # Once told it stays one, though the threshold was raised meanwhile.
             if is_open or self._is_long(loop, since_ns, end_ns):
-                self._close(self._note(loop, since_ns, end_ns))
+                stall = self._note(loop, since_ns, end_ns)
+                self._close(stall)
+                loop.drain.open(loop, stall)
         self._doors.pop(loop.number, None)
 
     def break_off(self, loop: LoopModel) -> None:

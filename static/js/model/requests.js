@@ -65,6 +65,20 @@ export function splitInWords(split) {
   return parts.map((part) => `${formatMs(part.ms)} ${part.words}`).join(", ");
 }
 
+/**
+ * The same, and how long it may have waited before the loop took it, which nobody knows.
+ * @param {import("../wire.js").FinishedRequest} request
+ */
+export function requestInWords({ split, outside_most_ms: mostMs }) {
+  const words = splitInWords(split);
+  return mostMs ? `${words}; it may have waited at the door before, up to ${formatMs(mostMs)}, not counted here` : words;
+}
+
+/** How long it waited for the loop, or may have: with this it stands among the slow ones. */
+function lateMsOf({ split, outside_most_ms: mostMs }) {
+  return split.ready_ms + (split.outside_ms ?? mostMs ?? 0);
+}
+
 /** Of which state a split's part is, by the lane's. Due is a kind of ready: it wants its turn. */
 const FIELDS = Object.freeze({
   [wire.OUTSIDE]: "outside_ms",
@@ -148,7 +162,7 @@ export function sorted(requests, key, isDown) {
     name: ({ route, method }) => `${route} ${method}`,
     status: ({ status }) => status,
     total: ({ total_ms: ms }) => ms,
-    turn: ({ split }) => split.ready_ms + (split.outside_ms ?? 0),
+    turn: lateMsOf,
   }[key];
   const sign = isDown ? -1 : 1;
   return [...requests].sort((one, other) => {
@@ -176,8 +190,10 @@ export function routesOf(requests) {
     const split = Object.fromEntries(
       PARTS.map(({ field }) => [field, all.reduce((sum, request) => sum + (request.split[field] ?? 0), 0) / all.length]),
     );
+    const mostMs = Math.max(...all.map(({ outside_most_ms: ms }) => ms ?? 0));
     return {
-      name, count: all.length, split, p50: percentile(times, 0.5), p95: percentile(times, 0.95), max: times.at(-1) ?? 0,
+      name, count: all.length, split, mostMs,
+      p50: percentile(times, 0.5), p95: percentile(times, 0.95), max: times.at(-1) ?? 0,
     };
   });
   return routes.sort((one, other) => other.p95 - one.p95 || (one.name < other.name ? -1 : 1));
@@ -197,10 +213,12 @@ export function percentile(ascending, share) {
  * @param {import("../wire.js").FinishedRequest} request
  * @param {Iterable<import("../wire.js").Stall>} stalls
  */
-export function culpritOf({ loop, id, start_ns: startNs, total_ms: totalMs, split }, stalls) {
-  const lateMs = split.ready_ms + (split.outside_ms ?? 0);
+export function culpritOf(request, stalls) {
+  const { loop, id, start_ns: beganNs, total_ms: totalMs, outside_most_ms: mostMs } = request;
+  const lateMs = lateMsOf(request);
   if (lateMs < 0.2 * totalMs) return null;
-  const endNs = startNs + totalMs * 1e6;
+  const startNs = beganNs - (mostMs ?? 0) * 1e6;
+  const endNs = beganNs + totalMs * 1e6;
   /** @type {import("../wire.js").Culprit | null} */
   let worst = null;
   let worstNs = lateMs * 0.3e6;

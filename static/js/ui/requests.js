@@ -3,8 +3,8 @@
 // The table of requests at the playhead: those under way on top, then the finished ones, newest first
 // or sorted; and the same by route. While the pointer or the focus is in it, its order holds still.
 
-import { countOf, formatCount, formatPlace, formatTotalMs } from "../format.js";
-import { culpritOf, filtered, requestsAt, routesOf, shares, sorted, splitInWords } from "../model/requests.js";
+import { countOf, formatCount, formatMs, formatPlace, formatTotalMs } from "../format.js";
+import { culpritOf, filtered, requestsAt, routesOf, requestInWords, shares, sorted, splitInWords } from "../model/requests.js";
 import { tint } from "./beings.js";
 import { make, part, placeChildren, resizeChildren, setText } from "./parts.js";
 
@@ -119,11 +119,13 @@ export class RequestsView {
       row.dataset.route = route.name;
       const label = /** @type {HTMLElement} */ (name.firstElementChild);
       setText(label, `${route.name} ×${formatCount(route.count)}`);
-      writeSplit(/** @type {HTMLElement} */ (bar.firstElementChild), route.split, stallNs);
+      writeSplit(bar, route.split, stallNs);
+      writeMost(bar, route.mostMs);
       setText(p50, formatTotalMs(route.p50));
       setText(p95, formatTotalMs(route.p95));
       setText(max, formatTotalMs(route.max));
-      row.title = `On the average ${splitInWords(/** @type {any} */ (route.split))}`;
+      const maybe = route.mostMs ? "; some may have waited at the door before, not counted here" : "";
+      row.title = `On the average ${splitInWords(/** @type {any} */ (route.split))}${maybe}`;
     });
   }
 
@@ -132,7 +134,7 @@ export class RequestsView {
     if (!request) return setText(line, "");
     const culprit = culpritOf(request, history.stalls.values());
     const because = culprit ? `, because ${formatPlace(culprit)} held the loop` : "";
-    setText(line, `#${request.id} ${request.method} ${request.route}: ${splitInWords(request.split)}${because}.`);
+    setText(line, `#${request.id} ${request.method} ${request.route}: ${requestInWords(request)}${because}.`);
   }
 
   #sortBy(key) {
@@ -196,21 +198,21 @@ export class RequestsView {
 function makeSplit() {
   const bar = make("span", "split");
   bar.setAttribute("role", "img");
-  return bar;
+  return make("td", "", make("span", "where", make("small", "at-door"), bar));
 }
 
 function makeRow() {
   const name = make("button", "request-name", make("i", "tint"), make("span", "request-id"), make("span", "request-method"), make("span", ""));
   name.setAttribute("type", "button");
   return make(
-    "tr", "", make("td", "", name), make("td", "", makeSplit()), make("td", "request-status"), make("td", "request-total"),
+    "tr", "", make("td", "", name), makeSplit(), make("td", "request-status"), make("td", "request-total"),
   );
 }
 
 function makeRouteRow() {
   const name = make("button", "request-name");
   name.setAttribute("type", "button");
-  return make("tr", "", make("td", "", name), make("td", "", makeSplit()), make("td", ""), make("td", ""), make("td", ""));
+  return make("tr", "", make("td", "", name), makeSplit(), make("td", ""), make("td", ""), make("td", ""));
 }
 
 /** @param {HTMLElement} row @param {import("../wire.js").FinishedRequest} request */
@@ -224,19 +226,25 @@ function writeRow(row, request, stallNs) {
   setText(id, `#${request.id} `);
   setText(method, `${request.method} `);
   setText(route, request.route);
-  const words = writeSplit(/** @type {HTMLElement} */ (bar.firstElementChild), request.split, stallNs);
+  writeSplit(bar, request.split, stallNs);
+  writeMost(bar, request.outside_most_ms);
   setText(status, request.status ? String(request.status) : isOpen ? "…" : "–");
   const good = isOpen || (request.status >= 200 && request.status < 400);
   /** @type {HTMLElement} */ (status).dataset.good = String(good);
   setText(total, formatTotalMs(request.total_ms));
-  const title = `${request.method} ${request.route}: ${words}`;
+  const title = `${request.method} ${request.route}: ${requestInWords(request)}`;
   if (row.title !== title) row.title = title;
 }
 
-/** @returns {string} the split in words */
-function writeSplit(bar, split, stallNs) {
+/** How long it may have stood at the door: before its bar, as it is none of it. */
+function writeMost(cell, mostMs) {
+  setText(cell.querySelector(".at-door"), mostMs ? `door ≤ ${formatMs(mostMs)}` : "");
+}
+
+function writeSplit(cell, split, stallNs) {
+  const bar = cell.querySelector(".split");
   const words = splitInWords(split);
-  if (bar.getAttribute("aria-label") === words) return words;
+  if (bar.getAttribute("aria-label") === words) return;
   bar.setAttribute("aria-label", words);
   const pieces = shares(split);
   resizeChildren(bar, pieces.length, () => make("i", ""));
@@ -246,5 +254,4 @@ function writeSplit(bar, split, stallNs) {
     piece.dataset.state = state === "running" && ms * 1e6 >= stallNs ? "blocked" : state;
     piece.style.flexGrow = share.toFixed(4);
   });
-  return words;
 }

@@ -4,7 +4,7 @@
 // the selected slice, where the keyboard brings them too.
 
 import { countOf, formatDuration, formatLane, formatMs } from "../format.js";
-import { splitInWords } from "../model/requests.js";
+import { requestInWords } from "../model/requests.js";
 import { whyNotRunning } from "../model/why.js";
 import * as wire from "../wire.js";
 import { part, setText } from "./parts.js";
@@ -86,7 +86,7 @@ export function describeRequest(request) {
   return {
     name: formatLane(request.id, `${request.method} ${request.route}`),
     state: wire.GONE,
-    words: splitInWords(request.split),
+    words: requestInWords(request),
     info: request.status ? `answered ${request.status}` : "never answered",
     length: formatMs(request.total_ms),
     why: "",
