@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 from hands import LAMP, wait_lamp
 from playwright.sync_api import expect
 
 SHOP = '''"""Our shop."""
-import time
+import pathlib, time
 
 
 def fetch(seconds):
@@ -21,6 +23,14 @@ async def report():
     time.sleep(1.2)
 
 
+async def held():
+    # Until it is told to go on, which no test takes a minute for.
+    go = pathlib.Path(__file__).with_name("go")
+    until = time.monotonic() + 60
+    while not go.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+
+
 STORIES = [
     {
         "id": "shop",
@@ -28,7 +38,14 @@ STORIES = [
         "question": "Who waits?",
         "look": "the others",
         "variants": [{"id": "report", "handler": "report", "others": 8}],
-    }
+    },
+    {
+        "id": "door",
+        "title": "A handler that holds the loop until it is told",
+        "question": "Who stands at the door?",
+        "look": "the others",
+        "variants": [{"id": "held", "handler": "held"}],
+    },
 ]
 '''
 #: Paint of exactly one colour, on all of the canvas.
@@ -53,7 +70,9 @@ def product(serve, tmp_path_factory):
     """One dashboard for all, whose demo app has a handler of ours."""
     shop = tmp_path_factory.mktemp("shop") / "shop.py"
     shop.write_text(SHOP)
-    return serve("--stories", str(shop))
+    product = serve("--stories", str(shop))
+    product.go = shop.with_name("go")
+    return product
 
 
 def part(page, name):
@@ -133,6 +152,27 @@ def test_stall_in_full(product, open_page, open_file, tmp_path):
     look_at_stall(page)
 
     look_at_stall(open_file(product.hand_out(tmp_path / "page.html")))
+
+
+def test_somebody_else_at_the_door(product, open_page):
+    """The row of a request that nobody announced says how long it may have waited."""
+    page = open_page(product.url)
+    wait_lamp(page, "idle")
+    demo = page.locator(".demo-link a[href$='/openapi.json']").get_attribute("href")
+    send(page, "held")
+    wait_lamp(page, "blocked")
+    with ThreadPoolExecutor() as pool:
+        other = pool.submit(httpx.get, f"{demo[:-13]}/fast", timeout=120)
+        expect(part(page, "count-door")).to_have_text("1")
+        product.go.touch()
+        assert other.result().status_code == 200
+
+    row = part(page, "request-rows").locator("tr", has_text="/fast").first
+    expect(row.locator(".at-door")).to_have_text(re.compile(r"^door ≤ \d"))
+    expect(row).to_have_attribute("title", re.compile("may have waited at the door"))
+    part(page, "by-route").click()
+    route = part(page, "route-rows").locator("tr", has_text="/fast")
+    expect(route.locator(".at-door")).to_have_text(re.compile(r"^door ≤ \d"))
 
 
 def look_at_stall(page):

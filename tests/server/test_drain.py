@@ -70,14 +70,22 @@ def test_nobody_was_there(tape):
     assert mosts(tape) == [None]
 
 
-@pytest.mark.parametrize("seen", [None, BEGAN + 2 * STALL_NS])
-def test_nobody_counted(tape, seen):
-    """Where nobody looked of late, who comes soon after may have waited, and no other."""
-    hold(tape, counted=None if seen is None else 0, seen=seen or 0)
-    take_in(tape, 1, END + 5 * MS)
-    take_in(tape, 2, END + SOON_NS)
+@pytest.mark.parametrize("counted", [None, 0, 3])
+def test_nobody_counted_of_late(tape, counted):
+    """Without a late look whoever comes soon after may have waited, too; and whom an
+    early one has seen did."""
+    hold(tape, counted=counted, seen=BEGAN + 2 * STALL_NS)
+    until = END
+    for number, after in enumerate((5 * MS, SOON_NS, SOON_NS + 5 * MS, 2 * SOON_NS)):
+        # Busy all the time: it never looks at leisure.
+        tape.step(1, until, END + after, Kind.STEP_READY)
+        take_in(tape, number + 1, END + after)
+        until = END + after + 3 * MS
+    is_known = counted == 3
 
-    assert [most is not None for most in mosts(tape)] == [True, False]
+    assert [most is not None for most in mosts(tape)] == [
+        *(True, is_known, is_known, False)
+    ]
 
 
 def test_after_a_pause(tape):

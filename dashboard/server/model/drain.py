@@ -31,9 +31,9 @@ class Drain:
         """That stall's end: who was taken in earlier did not wait through it."""
         self._end_ns = 0
         self._idle_ns = 0
-        self._left: int | None = 0
-        """So many of those that the kernel has counted are still to come; None: nobody
-        has counted them."""
+        self._left = 0
+        """So many of those that the kernel has counted are still to come."""
+        self._are_all_counted = True
 
     def __repr__(self) -> str:
         return f"<Drain since {self._since_ns}, {self._left} left>"
@@ -47,16 +47,16 @@ class Drain:
             self._first_ns = stall.end_ns
         self._end_ns, self._idle_ns = stall.end_ns, loop.idle_ns
         door = stall.victims.door
-        is_counted = door is not None and stall.end_ns - door.seen_ns < SOON_NS
-        self._left = round(door.last) if door is not None and is_counted else None
+        self._left = round(door.last) if door is not None else 0
+        seen_ns = door.seen_ns if door is not None else 0
+        self._are_all_counted = stall.end_ns - seen_ns < SOON_NS
 
     def let_in(self, loop: LoopModel, t: int) -> int:
         """A request of others was taken in at `t`: it waited so long at most, or 0."""
-        is_soon = t - self._end_ns < SOON_NS
-        if self._left is not None:
-            is_soon = self._left > 0 and loop.idle_ns - self._idle_ns < SOON_NS
-        if not is_soon or t < self._first_ns:
+        if t < self._first_ns:
             return 0
-        if self._left:
+        if self._left > 0 and loop.idle_ns - self._idle_ns < SOON_NS:
             self._left -= 1
+        elif self._are_all_counted or t - self._end_ns >= SOON_NS:
+            return 0
         return t - self._since_ns
