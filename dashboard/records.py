@@ -151,6 +151,9 @@ class Kind(IntEnum):
     SPAWNED = 37
     """Task `a`, which works for no request, was made by another task, at the line `b` =
     file, line, function: the innermost of the user's code. Stands after its BORN."""
+    PHASE = 38
+    """Request `a` was in a phase of FastAPI's from `u` to `t`, where it is told: `b` =
+    dependencies, endpoint, serialization or background_task; its function."""
 
 
 class Origin(IntEnum):

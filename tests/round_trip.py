@@ -85,8 +85,11 @@ class Viewer(threading.Thread):
             frame = data["snapshot"]
         self.told.take(decode(frame))
         for request in frame["requests"]:
-            # Told once: what came after the answer may not be known by then.
+            # What came after the answer may not be known by then, nor told later.
             del request["after_ms"]
+        requests = self.lists["requests"]
+        for more in frame["afterwards"]:
+            requests[more["id"]]["phases"] = more["phases"]
         for name in LISTS:
             self.lists[name] |= {key_of(name, each): each for each in frame[name]}
         self.losses |= {name: frame[name] for name in ("missed", "thinned", "undrawn")}

@@ -13,7 +13,7 @@ import pytest
 import dashboard
 from dashboard import errors
 
-PROMISED = ["__version__", "mark", "observe", "record"]
+PROMISED = ["__version__", "mark", "observe", "phases", "record"]
 
 
 def test_surface():
@@ -21,7 +21,7 @@ def test_surface():
     assert sorted(dashboard.__all__) == PROMISED
     for name in dashboard.__all__:
         assert getattr(dashboard, name)
-    for name in ("mark", "observe", "record"):
+    for name in ("mark", "observe", "phases", "record"):
         assert inspect.getdoc(getattr(dashboard, name))
 
 

@@ -21,6 +21,7 @@ INSIDE = (
     "dashboard.ring",
     "dashboard.recorder",
     "dashboard.recorder.attach",
+    "dashboard.recorder.phases",
     "dashboard.recorder.target",
 )
 #: What each module of the dashboard process may import of its own package. A module

@@ -136,7 +136,7 @@ def wrap_app(
                 and entry.no == recorder.current
                 and not entry.request
                 and not entry.since_ns
-                and type(send) is MethodType
+                and (type(send) is MethodType or _is_servers(send))
             ):
                 # This is the first step of a task that the server made for this
                 # request: the task's end is the request's, and its context too. (A
@@ -184,6 +184,19 @@ def wrap_app(
         return app(scope, receive, answer.send)
 
     return observed
+
+
+def _is_servers(send: Any) -> bool:
+    """Say whether it is a server's `send` that FastAPI's telemetry has wrapped."""
+    code = getattr(send, "__code__", None)
+    if (
+        code is None
+        or code.co_qualname != "NativeTelemetry.__call__.<locals>.wrapped_send"
+    ):
+        return False
+    # A closure's names and cells are in one order.
+    cells = dict(zip(code.co_freevars, send.__closure__, strict=True))
+    return "send" in cells and type(cells["send"].cell_contents) is MethodType
 
 
 def _is_recorded(rec: Recorder, scope: Scope) -> bool:

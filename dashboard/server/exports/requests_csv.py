@@ -11,7 +11,7 @@ import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from dashboard.server.model.splits import PART_NAMES
+from dashboard.server.model.splits import PART_NAMES, PHASE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +22,7 @@ PARTS = tuple(f"{name}_ms" for name in PART_NAMES)
 HEAD = (
     *("id", "loop", "kind", "method", "route", "status", "state", "scenario"),
     *("started", "start_ms", "total_ms", *PARTS, "after_ms", "outside_most_ms"),
+    *(f"{name}_ms" for name in PHASE_NAMES),
 )
 #: With these a spreadsheet begins to calculate.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -38,6 +39,7 @@ def write_table(
         since_ns = request.begun_ns - origin_ns
         wire = request.to_wire()
         wire |= {f"{name}_ms": request.spent_ns[name] / 1e6 for name in PART_NAMES}
+        wire |= {f"{name}_ms": request.phase_ms(name) for name in PHASE_NAMES}
         if not request.sent:
             wire["outside_ms"] = None
         wire["started"] = _iso(origin_unix_ms * 1_000_000 + since_ns)

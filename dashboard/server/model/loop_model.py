@@ -122,6 +122,7 @@ class LoopModel:
             Kind.RESPONSE: self.served.streamed,
             Kind.ANSWERED: self.served.answered,
             Kind.REQUEST_END: self.served.ended,
+            Kind.PHASE: self.served.phased,
             Kind.THREAD_QUEUED: self.workers.queued,
             Kind.THREAD_BEGIN: self.workers.begun,
             Kind.THREAD_END: self.workers.ended,

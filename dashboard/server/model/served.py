@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.records import FROM_WEBSOCKET
 from dashboard.server.model.lanes import State
-from dashboard.server.model.splits import RequestKind
+from dashboard.server.model.splits import Phase, RequestKind
 
 if TYPE_CHECKING:
     from dashboard.server.model.loop_model import LoopModel
@@ -142,6 +142,14 @@ class Served:
         request = self._tasks.serving.get(a)
         if request is not None and not request.answered_ns:
             self._requests.answer(request, t, u)
+
+    def phased(self, t: int, u: int, a: int, b: int) -> None:
+        """A request was in a phase from `u` to `t`."""
+        request = self._tasks.serving.get(a)
+        if request is not None and request.begun_ns <= t:
+            name, function = self._loop.names.fields(b, 2)
+            start_ns = min(max(u, request.begun_ns), t)
+            self._requests.phase(request, Phase(name, function, start_ns, t))
 
     def ended(self, t: int, u: int, a: int, b: int) -> None:
         """A request has left the app."""

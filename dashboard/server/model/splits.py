@@ -59,6 +59,10 @@ _READY = int(State.READY)
 _PARTS = [PARTS.get(state, "waiting") for state in State]
 #: Waits of one request that are remembered in their order.
 KEEP_WAITS = 32
+#: Phases of one request that are told one by one.
+KEEP_PHASES = 16
+#: What FastAPI tells of a request, in the order in which it comes to each.
+PHASE_NAMES = ("dependencies", "endpoint", "serialization", "background_task")
 #: Finished requests that stay available to `/api/state` and new viewers.
 KEEP_FINISHED = 500
 #: Beyond this many new requests they are counted, not drawn: a burst of several
@@ -80,6 +84,28 @@ LANE_KINDS = {
     RequestKind.STREAM: LaneKind.STREAM,
     RequestKind.WEBSOCKET: LaneKind.WEBSOCKET,
 }
+
+
+@dataclass(slots=True)
+class Phase:
+    """What FastAPI was at for a request: `name`, for the function of that name."""
+
+    name: str
+    function: str
+    start_ns: int
+    end_ns: int
+    count: int = 1
+    """How many are told as this one, which lasts from the first to the last."""
+
+    def to_wire(self) -> dict[str, object]:
+        """Return it as frames and `/api/state` show it."""
+        return {
+            "name": self.name,
+            "function": self.function,
+            "start_ns": self.start_ns,
+            "end_ns": self.end_ns,
+            "count": self.count,
+        }
 
 
 @dataclass(slots=True)
@@ -123,6 +149,8 @@ class Request:
     """How many functions it has had run in worker threads."""
     waits: list[tuple[str, str, int]] = field(default_factory=list)
     """What its own task waited for, one after the other: reason, place, ns."""
+    phases: list[Phase] = field(default_factory=list)
+    """In the order in which they ended, as far as FastAPI tells them."""
     counts: list[int] = field(default_factory=lambda: [0] * len(State))
     spent_ns: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(PART_NAMES, 0)
@@ -137,6 +165,11 @@ class Request:
     def total_ns(self) -> int:
         """Wall time so far accounted for."""
         return sum(self.spent_ns.values())
+
+    def phase_ms(self, name: str) -> float | None:
+        """Time in all phases of that name, or None if none was told."""
+        told = [phase for phase in self.phases if phase.name == name]
+        return sum(phase.end_ns - phase.start_ns for phase in told) / 1e6 or None
 
     def _state(self) -> str:
         if not self.answered_ns:
@@ -179,6 +212,7 @@ class Request:
             "total_ms": round(sum(spent_ns.values()) / 1e6, 6),
             "outside_most_ms": round(self.outside_most_ns / 1e6, 3) or None,
             "split": split,
+            "phases": [phase.to_wire() for phase in self.phases],
         }
 
 
@@ -193,6 +227,9 @@ class Requests:
         self.finished: deque[Request] = deque(maxlen=KEEP_FINISHED)
         self.fresh: list[Request] = []
         """Finished since the stream last asked."""
+        self.late: list[Request] = []
+        """Those told before the last frame of which phases after the answer came since."""
+        self._ended: list[Request] = []
         self.begun_count = 0
         self.finished_count = 0
         self.undrawn = 0
@@ -205,6 +242,9 @@ class Requests:
     def begin_frame(self) -> list[Request]:
         """Return what finished since the last frame; allow new lanes again."""
         fresh, self.fresh = self.fresh, []
+        told = {request.id for request in fresh} if self._ended else set()
+        self.late = [each for each in self._ended if each.id not in told]
+        self._ended.clear()
         self._lanes_left = min(LANES_AT_ONCE, self._lanes_left + LANES_PER_FRAME)
         return fresh
 
@@ -268,6 +308,16 @@ class Requests:
         request.shown = self._journal.intern(request.label)
         self._journal.rename_lane(request.lane, request.label, request.loop)
 
+    def phase(self, request: Request, phase: Phase) -> None:
+        """A phase of a request is over."""
+        phases = request.phases
+        if len(phases) < KEEP_PHASES:
+            phases.append(phase)
+        elif phases[-1].name == phase.name:
+            # Background tasks follow each other: they are told as one.
+            phases[-1].end_ns = phase.end_ns
+            phases[-1].count += 1
+
     def turn(self, request: Request, kind: RequestKind) -> None:
         """A request turns out to be of another kind, and its lane with it."""
         request.kind = kind
@@ -305,6 +355,8 @@ class Requests:
         request.ended = True
         request.ended_ns = t
         self._journal.row(request.lane, t, State.GONE)
+        if request.phases and request.phases[-1].end_ns > request.answered_ns:
+            self._ended.append(request)
 
     # -------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ LASTING = frozenset(
     )
 )
 #: Kinds of which `u` is a moment near `t`.
-NEAR = frozenset(map(int, (Kind.DUE, Kind.SAMPLE, Kind.FRAME, Kind.EAGER)))
+NEAR = frozenset(map(int, (Kind.DUE, Kind.SAMPLE, Kind.FRAME, Kind.EAGER, Kind.PHASE)))
 MASK = (1 << 64) - 1
 HALF = 1 << 63
 #: Bytes of a record in columns: kind, t, u, a, b.

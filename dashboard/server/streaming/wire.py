@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dashboard.server.model.incidents import Incident
     from dashboard.server.model.journal import Change
     from dashboard.server.model.lanes import Lane, Row
-    from dashboard.server.model.splits import Request
+    from dashboard.server.model.splits import Phase, Request
     from dashboard.server.model.stall import Stall
     from dashboard.server.presses.batches import Batch
     from dashboard.server.recordings.drawn import Drawn
@@ -33,6 +33,8 @@ FRAME_HZ = 30
 RECENT_REQUESTS = 200
 RECENT_STALLS = 50
 RECENT_INCIDENTS = 200
+#: What of a request may become known after it was told.
+AFTERWARDS = ("id", "after_ms", "phases")
 
 
 def encode(value: object) -> str:
@@ -54,13 +56,16 @@ def describe_frame(
 ) -> dict[str, Any]:
     """Return a frame: what changed, and the complete state of what is small."""
     origin = session.origin_ns
+    finished = session.requests.begin_frame()
+    late = _requests(session.requests.late, origin)
     return {
         **_head(session, now_ns, seq, notices),
         "strings": change.strings,
         "lanes": [_lane(lane, origin) for lane in change.lanes],
         "rows": _columns(change.rows, origin),
         "deadlines": [[lane, t - origin] for lane, t in change.deadlines.items()],
-        "requests": _requests(session.requests.begin_frame(), origin),
+        "requests": _requests(finished, origin),
+        "afterwards": [{name: each[name] for name in AFTERWARDS} for each in late],
         "stalls": _stalls(session.stalls.take(), origin),
         "incidents": _incidents(session.incidents.take(), origin),
         "diagnosis": _diagnosis(session, now_ns) if session.findings.take() else None,
@@ -92,6 +97,7 @@ def describe_snapshot(
         "rows": _columns(change.rows, origin),
         "deadlines": [[lane, t - origin] for lane, t in change.deadlines.items()],
         "requests": _requests(told, origin),
+        "afterwards": [],
         "stalls": _stalls(stalls, origin),
         "incidents": _incidents(session.incidents.told(), origin),
         "diagnosis": _diagnosis(session, now_ns) if is_known else None,
@@ -283,8 +289,14 @@ def _requests(
         wire = request.to_wire(now_ns)
         wire["start_ns"] = request.begun_ns - origin_ns
         wire["end_ns"] = request.answered_ns - origin_ns if request.answered_ns else 0
+        wire["phases"] = [_phase(phase, origin_ns) for phase in request.phases]
         described.append(wire)
     return described
+
+
+def _phase(phase: Phase, origin_ns: int) -> dict[str, object]:
+    start_ns, end_ns = phase.start_ns - origin_ns, phase.end_ns - origin_ns
+    return phase.to_wire() | {"start_ns": start_ns, "end_ns": end_ns}
 
 
 def _stalls(stalls: Iterable[Stall], origin_ns: int) -> list[dict[str, object]]:
