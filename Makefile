@@ -19,8 +19,9 @@ help:
 	@echo 'make audit    look for known holes in what is depended upon'
 	@echo 'make clean    remove everything that was made'
 
+# Ctrl-C is how one stops it. A shell that it does not end says so; else make calls it an error.
 run: $(VENV)/installed
-	@$(BIN)/loopscope $(ARGS) || [ $$? -eq 130 ] # Ctrl-C is how one stops it
+	@trap : INT; $(BIN)/loopscope $(ARGS) || [ $$? -eq 130 ]
 
 install: $(VENV)/installed-dev
 

@@ -6,6 +6,7 @@ generator was the limit. Dashed: what would be ideal, and what a blocked loop al
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
@@ -22,6 +23,12 @@ LATENCY_TOP, LATENCY_BOTTOM = 452, 596
 #: Room above the highest measurement, so that the ideal lines can be seen leaving.
 HEADROOM = 1.18
 LABEL_PX = 17
+#: A bold letter at most, on the average of a name, in the widest font of the style.
+LETTER_PX = 8.6
+#: Of a name beside its line; the table has all of it.
+MAX_NAME = 32
+#: " 1.23e+04", the longest number beside a name.
+NUMBER_LETTERS = 9
 MARKS = ("circle", "square", "triangle", "diamond")
 
 
@@ -30,8 +37,11 @@ def draw_chart(report: Mapping[str, Any]) -> str:
     series = _series(report)
     points = [point for _, line in series for point in line]
     is_open = report["model"] == "open"
+    # Wider for long names: the picture shrinks a little, and none is cut at its edge.
+    longest = max((len(_short(name)) for name, _ in series), default=0)
+    width = max(WIDTH, math.ceil(RIGHT + 10 + (longest + NUMBER_LETTERS) * LETTER_PX))
     parts = [
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'<svg class="chart" viewBox="0 0 {width} {HEIGHT}" role="img" '
         f'xmlns="http://www.w3.org/2000/svg" aria-label={quoteattr(_summary(series))}>'
     ]
     if points:
@@ -99,7 +109,7 @@ def _throughput(
             if point["failures"]
         ]
         labels.append(
-            (path[-1][1], number, f"{series[number][0]}  {line[-1]['rps']:.4g}")
+            (path[-1][1], number, f"{_short(series[number][0])}  {line[-1]['rps']:.4g}")
         )
     parts += _end_labels(labels)
     return parts
@@ -135,7 +145,8 @@ def _latency(
                 )
         if line:
             at = y.px(line[-1]["p50_ms"])
-            labels.append((at, number, f"{name}  {_duration(line[-1]['p50_ms'])}"))
+            told = f"{_short(name)}  {_duration(line[-1]['p50_ms'])}"
+            labels.append((at, number, told))
     return parts + _end_labels(labels)
 
 
@@ -258,6 +269,10 @@ def _end_labels(labels: Sequence[tuple[float, int, str]]) -> list[str]:
             _text(RIGHT + 10, lowest + 4, label, f"name series-{number}", "start")
         )
     return parts
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
 
 
 def _rule(x1: float, y1: float, x2: float, y2: float, style: str) -> str:

@@ -35,6 +35,10 @@ MIN_WINDOW_S = 1.0
 RAMP_POINTS = 20
 #: Part of an open run in which the rate rises; the rest holds it.
 RAMP_SHARE = 0.8
+#: One user alone, before each turn: the service time of the ideal lines.
+PROBE_S = 1.0
+#: What a turn takes beside that and its load: fresh processes, and the last answers.
+AROUND_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +147,15 @@ class Plan:
         ]
 
     @property
+    def turn_s(self) -> float:
+        """Roughly how long one turn takes, with what comes before its load."""
+        shape = self.shape
+        return AROUND_S + shape.warm_up_s + PROBE_S + shape.run_time_s
+
+    @property
     def seconds(self) -> float:
         """Roughly how long all of it takes."""
-        each = self.shape.run_time_s + self.shape.warm_up_s + 2
-        return each * len(self.variants) * self.repeats
+        return self.turn_s * len(self.turns())
 
 
 def usual_processes(users: int, cores: int) -> int:

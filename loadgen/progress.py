@@ -61,6 +61,7 @@ def describe(run: Run) -> dict[str, Any]:
         "turns": len(run.turns),
         "elapsed_s": round(run.elapsed_s, 2),
         "run_time_s": run.plan.shape.run_time_s,
+        "left_s": round(run.left_s, 1),
         "users": run.plan.shape.users,
         "model": run.plan.shape.model,
         "client": run.client,
@@ -87,7 +88,8 @@ def _picture(run: Run) -> Group:
     done_s = run.turn * shape.run_time_s + run.elapsed_s
     head = Text.assemble(
         (f"{run.variant}  ", "bold"),
-        f"{run.phase}, {run.turn + 1} of {len(run.turns)}, {shape.model} model  ",
+        f"{run.phase}, {run.turn + 1} of {len(run.turns)}, {shape.model} model, "
+        f"about {run.left_s:.0f} s left  ",
         ("Ctrl-C ends it with a report", "dim"),
     )
     table = Table(box=None, pad_edge=False)

@@ -58,6 +58,19 @@ class Run:
             self.turns[min(self.turn, len(self.turns) - 1)]
         ].variant.name
 
+    @property
+    def left_s(self) -> float:
+        """Roughly how long the rest takes, as planned."""
+        shape = self.plan.shape
+        if self.phase in ("over", "stopped"):
+            return 0.0
+        later_s = self.plan.turn_s * (len(self.turns) - self.turn - 1)
+        if self.phase == "finishing":
+            return later_s
+        if self.phase == "loading":
+            return later_s + max(0.0, shape.run_time_s - self.elapsed_s)
+        return later_s + self.plan.turn_s
+
 
 async def carry_out(
     plan: Plan,

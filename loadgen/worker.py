@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loadgen.plan import Shape, Target
+from loadgen.plan import PROBE_S, Shape, Target
 from loadgen.transports import describe_client, transport_factory
 from loadgen.users import Crowd
 
@@ -28,7 +28,6 @@ FLUSH_S = 0.1
 #: Between two looks at the own lag; a timer every 10 ms costs a thousandth of a core.
 LAG_S = 0.01
 WARM_UP_USERS = 8
-PROBE_S = 1.0
 PROBE_ANSWERS = 20
 
 

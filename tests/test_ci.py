@@ -1,12 +1,15 @@
-"""The command that runs every test is no test itself, and yet must not say what is not so."""
+"""What runs the tests, and what runs the product, must not say what is not so."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[1]
 
 #: The command with other groups than its own.
 PROGRAM = """
@@ -45,7 +48,7 @@ def run(lanes):
         capture_output=True,
         text=True,
         timeout=60,
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
     )
 
 
@@ -75,3 +78,35 @@ def test_what_cannot_start_has_failed():
         "./there-is-none cannot be started (No such file or directory)" in ended.stdout
     )
     assert "42" in ended.stdout
+
+
+#: Stands for `loopscope`: up until Ctrl-C, and then as it ends.
+STAND_IN = f"""#!{sys.executable}
+import signal, sys
+signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+print("up", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_ctrl_c_is_no_error(tmp_path):
+    """Ctrl-C in the terminal of `make run` ends it without a word of make's own."""
+    (tmp_path / "bin").mkdir()
+    for path in (tmp_path / "bin" / "python", tmp_path / "installed"):
+        path.touch()
+    command = tmp_path / "bin" / "loopscope"
+    command.write_text(STAND_IN)
+    command.chmod(0o700)
+    make = ["make", "--no-print-directory", "run", f"VENV={tmp_path}"]
+    terminal = subprocess.Popen(
+        [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])", *make],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    said = terminal.stdout.readline()
+    said += terminal.communicate(b"\x03", timeout=60)[0]
+
+    assert said.split() == [b"up", b"^C"]

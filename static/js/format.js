@@ -22,6 +22,14 @@ export function formatDuration(ns) {
   return `${Math.floor(seconds / 3600)}${NBSP}h${NBSP}${Math.floor((seconds % 3600) / 60)}${NBSP}min`;
 }
 
+/**
+ * "10 s" and not "10.0 s": of a number that was chosen, rather than measured.
+ * @param {number} ns
+ */
+export function formatRound(ns) {
+  return formatDuration(ns).replace(/\.(\d*?)0+(?=\D)/, (_, digits) => (digits ? `.${digits}` : ""));
+}
+
 /** @param {number} ms */
 export function formatMs(ms) {
   return formatDuration(ms * NS_PER_MS);

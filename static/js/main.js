@@ -17,6 +17,7 @@ import { MetricsView } from "./ui/metrics.js";
 import { Minimap } from "./ui/minimap.js";
 import { DropView } from "./ui/drop.js";
 import { ExperimentView } from "./ui/experiment.js";
+import { Meanings } from "./ui/meanings.js";
 import { PageState, missingIn, unsupportedWords } from "./ui/page-state.js";
 import { Panels } from "./ui/panels.js";
 import { part, setText } from "./ui/parts.js";
@@ -68,11 +69,8 @@ const timeline = new TimelineView(root, history, { viewport, choice }, () => fra
 const source = new SourceView(root, signal);
 const showSource = (scenario) => source.show(scenario, triggers, history.hello?.demo?.url ?? null);
 const triggers = new TriggersView(root, showSource, signal);
-const race = new RaceView(
-  root,
-  { history, paramsOf: (scenario) => triggers.paramsOf(scenario), palette: () => timeline.palette },
-  signal,
-);
+const racing = { history, paramsOf: (scenario) => triggers.paramsOf(scenario), palette: () => timeline.palette };
+const race = new RaceView(root, racing, signal);
 const stories = new StoriesView(
   root,
   { triggers, onSource: showSource, onRace: (scenarios, title) => race.show(scenarios, title), onLayout: restyle },
@@ -279,6 +277,7 @@ listenToPointer(
   signal,
 );
 fillHelp(root);
+new Meanings(root, signal);
 setPresent(asked.has("present"));
 if (asked.has("experiment")) experiment.toggle(true);
 const hasDemo = !part(root, "families").hidden;

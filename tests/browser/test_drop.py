@@ -64,3 +64,20 @@ def test_what_is_wrong_is_said(served, open_page):
     )
     expect(message).to_contain_text("x.ring is not a ring", timeout=PATIENCE_MS)
     assert page.url.rstrip("/") == served.url
+
+
+def test_a_second_file(served, open_page):
+    """While one is read it is said at once, and of another that it has to wait; then why not."""
+    page = open_page(served.url, may_lose_connection=True)
+    message = page.locator("[data-part=save-message]")
+    asked = []
+    page.route("**/api/recordings?*", lambda route: asked.append(route))
+    let_go(page, make_recording(), "first.loopscope")
+    expect(message).to_contain_text("Reading first.loopscope: the dashboard makes")
+    let_go(page, make_recording(), "second.loopscope")
+    expect(message).to_contain_text("Reading first.loopscope")
+    expect(message).to_contain_text("drop second.loopscope again after that")
+    asked[0].fulfill(status=429, json={"detail": "somebody else's is read"})
+
+    expect(message).to_have_text("somebody else's is read")
+    assert len(asked) == 1

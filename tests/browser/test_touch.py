@@ -168,3 +168,25 @@ def test_rows_scroll_before_the_page(touch):
     reaches(page, last, lambda name: name == newest)
     fingers.drag(low, high)
     reaches(page, "scrollY", lambda now: now > before + 50)
+
+
+def test_a_word_tells_what_it_means(touch):
+    """A word says what it means to a finger, a pointer and the focus, and Escape ends that."""
+    page = touch(TABLET)
+    lag = page.locator("button[data-means=lag]")
+    meaning = page.locator("[data-part=meaning]")
+    lag.tap()
+    expect(meaning).to_contain_text("How late timers are")
+    page.keyboard.press("Escape")
+    expect(meaning).to_be_hidden()
+
+    lag.focus()
+    expect(meaning).to_contain_text("How late timers are")
+    expect(lag).to_have_attribute("aria-describedby", "meaning")
+    page.keyboard.press("Tab")
+    expect(meaning).to_be_hidden()
+
+    page.locator(".legend [data-means=due]").hover()
+    expect(meaning).to_contain_text("the loop has not looked yet")
+    page.mouse.move(5, 5)
+    expect(meaning).to_be_hidden()

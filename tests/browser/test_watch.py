@@ -70,19 +70,20 @@ def two_loops(tmp_path):
         )
         for name, seconds in (("calm", "0"), ("stuck", "1"))
     ]
-    yield
+    yield running
     for process in running:
         process.kill()
         process.wait()
 
 
 def test_one_of_several_loops(browser, watching, two_loops):
-    """A blocked loop is shown by itself; one that was chosen stays, whatever others do."""
+    """Loops are told apart by name and pid; a blocked one is shown, unless another is chosen."""
     with browser.new_context() as context:
         page = context.new_page()
         page.goto(watching)
         buttons = page.locator("[data-loop]")
-        expect(buttons).to_have_count(2)
+        pids = [process.pid for process in two_loops]
+        expect(buttons).to_have_text([f"calm· {pids[0]}", f"stuck· {pids[1]}"])
         lamp = page.locator("[data-part=lamp]")
         expect(lamp).to_have_attribute("data-lamp", "blocked")
         stuck = page.locator("[data-loop][title^=stuck]")
@@ -92,6 +93,7 @@ def test_one_of_several_loops(browser, watching, two_loops):
         calm.click()
         expect(calm).to_have_attribute("aria-pressed", "true")
         expect(lamp).to_have_attribute("data-lamp", "idle")
+        expect(page.locator("[data-part=lamp-detail]")).to_have_text("loop 1 of 2")
         expect(stuck).to_have_attribute("data-lamp", "blocked")
         expect(calm).to_have_attribute("data-shown", "")
         # A second press leaves the choice to what happens.

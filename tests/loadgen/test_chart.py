@@ -180,6 +180,22 @@ def test_labels_do_not_touch():
     assert all(b - a >= 16.9 for a, b in pairwise(heights))
 
 
+@pytest.mark.parametrize("name", ["time.sleep in async def", "/a/" + "long/" * 20])
+def test_names_are_not_cut(name):
+    """The picture is wide enough for names beside their lines; very long ones are shortened."""
+    report = report_of([point_of(60, 622.5, p50_ms=999.4)])
+    report["variants"][0]["name"] = report["points"][0]["variant"] = name
+    svg = drawn(report)
+    width = float(svg.get("viewBox").split()[2])
+
+    labels = of_class(svg, "name")
+    assert len(labels) == 2
+    for label in labels:
+        assert label.text.startswith(name[:20])
+        # DejaVu Sans Bold, the widest of the style, has some 0.65 of its size a letter.
+        assert float(label.get("x")) + len(label.text) * 0.65 * 13 <= width
+
+
 def test_names_are_text():
     """What targets call themselves is escaped, in the chart and in the file."""
     report = report_of([point_of(5, 10)])

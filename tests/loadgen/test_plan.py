@@ -33,6 +33,14 @@ def test_turns_go_there_and_back():
     assert Plan(variants, SHAPE, repeats=3).turns() == [0, 1, 2, 2, 1, 0, 0, 1, 2]
 
 
+def test_how_long_it_takes():
+    """All of it is as many turns, each its load, what prepares it, and what ends it."""
+    plan = Plan(tuple(Variant(name, ()) for name in "abc"), SHAPE, repeats=2)
+
+    assert plan.turn_s == 120 + 3
+    assert plan.seconds == 6 * 123
+
+
 def test_users_come_one_by_one():
     """The first user is there at once, the others at the spawn rate, up to the number."""
     assert [SHAPE.users_at(t) for t in (0, 0.9, 1, 50.5, 99, 119)] == [

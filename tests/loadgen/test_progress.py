@@ -36,7 +36,7 @@ def test_picture(run):
     console.print(progress._picture(run))
 
     lines = console.file.getvalue().splitlines()
-    assert lines[0].startswith("a  loading, 1 of 2, closed model")
+    assert lines[0].startswith("a  loading, 1 of 2, closed model, about 12 s")
     row = next(line for line in lines[2:] if line.startswith("a "))
     assert row.split() == ["a", "5", "40.0", "1.0", "1.0", "1.0", "2", "90%"]
 
@@ -51,6 +51,20 @@ def test_json(run, capsys):
     (point,) = told["variants"][0]["points"]
     assert point["generator_limited"] is True
     assert told["variants"][1]["points"] == []
+
+
+def test_what_is_left(run):
+    """What is left shrinks with each phase, as planned, down to nothing at the end."""
+    told = []
+    for run.turn in (0, 1):
+        for run.phase in ("starting", "warming up", "loading", "finishing"):
+            run.elapsed_s = 2.0 if run.phase == "loading" else 0.0
+            told.append(progress.describe(run)["left_s"])
+    run.phase = "over"
+
+    assert told == [16, 16, 11, 8, 8, 8, 3, 0]
+    assert told[0] == run.plan.seconds
+    assert progress.describe(run)["left_s"] == 0
 
 
 def test_lines(run, capsys):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 
 import pytest
 from raw_servers import Server
 
 from dashboard.errors import BadParameter, DemoUnavailable, ExperimentRunning
 from dashboard.server.presses import experiment as module
-from dashboard.server.presses.experiment import Experiment, Preset, Variant
+from dashboard.server.presses.experiment import PRESETS, Experiment, Preset, Variant
+from loadgen.__main__ import _parser, _plan, _variants
 
 pytestmark = pytest.mark.anyio
 ORDER = {"preset": "one", "users": 2, "spawn_rate": 50, "seconds": 2}
@@ -72,6 +73,21 @@ async def test_report_file(experiment):
     assert "<svg" in path.read_text()
     await experiment.close()
     assert not path.exists()
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.id)
+async def test_forecast(preset):
+    """What the page says a run takes is of the plan that the run makes of its flags."""
+    numbers = {"users": 7, "spawn_rate": 3, "seconds": 11}
+    said = preset.plan(**numbers)
+    words = [*module._what(preset, "http://127.0.0.1:1"), *module._flags(said)]
+    options = _parser().parse_args(words)
+    with ExitStack() as stack:
+        followed = _plan(options, _variants(options, stack))
+
+    assert followed.shape == said.shape
+    assert followed.turns() == said.turns()
+    assert followed.client == said.client
 
 
 async def test_one_at_a_time(experiment):

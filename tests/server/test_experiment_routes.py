@@ -28,6 +28,14 @@ def test_choices(client):
         assert field["min"] <= field["default"] <= field["max"]
 
 
+def test_says_how_long_it_takes(client):
+    """The page is told what a run takes beside its load, turn by turn."""
+    presets = client.get("/api/experiment").json()["presets"]
+
+    assert {each["id"]: each["turns"] for each in presets} == {"waits": 3, "writes": 4}
+    assert {each["beside_s"] for each in presets} == {3}
+
+
 def test_says_what_it_may_write(client):
     """Who is about to have files written is told how much that may be."""
     presets = client.get("/api/experiment").json()["presets"]

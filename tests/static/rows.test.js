@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { namesOf } from "../../static/js/draw/gutter.js";
+import { drawGutter, namesOf } from "../../static/js/draw/gutter.js";
 import { Lane } from "../../static/js/model/lanes.js";
 import { EVERYTHING } from "../../static/js/view/order.js";
 import { MIN_PITCH_PX, planRows, rowAt } from "../../static/js/view/rows.js";
@@ -130,6 +130,21 @@ test("low rows of one route share a name that counts those out of sight, tall on
   assert.ok(low.rows.length < 300);
   assert.deepEqual(namesOf(low.rows).map(({ text }) => text), ["300 × /slow"]);
   assert.equal(namesOf(tall.rows).length, 3);
+});
+
+test("of several loops the pid is never cut: it has a line of its own, or the name makes way for it", () => {
+  const lanes = [4711, 12345].map((pid) => lane(LOOP_LANE, 0, Infinity, `a shop with a long name · ${pid}`));
+  const told = (heightPx) => {
+    const words = [];
+    const ctx = { measureText: (text) => ({ width: text.length * 7 }), fillText: (text) => words.push(text) };
+    const rows = lanes.map((each, i) => ({ lane: each, topPx: i * heightPx, heightPx, pitchPx: heightPx, depth: 0, bunch: null }));
+    const marks = { selected: null, foldOf: () => "", pins: new Set() };
+    drawGutter(ctx, rows, { gutterPx: 132, smallFont: "13px x", boldFont: "bold 13px x" }, marks);
+    return words;
+  };
+
+  assert.deepEqual(told(40), ["a shop with a l…", "pid 4711", "a shop with a l…", "pid 12345"]);
+  assert.deepEqual(told(20), ["a shop w… · 4711", "a shop … · 12345"]);
 });
 
 test("another route begins another bunch", () => {

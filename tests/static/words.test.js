@@ -6,6 +6,8 @@ import * as format from "../../static/js/format.js";
 import { shares, splitInWords } from "../../static/js/model/requests.js";
 import { tokens } from "../../static/js/ui/code.js";
 import { answerInWords, summaryOf } from "../../static/js/ui/checks.js";
+import { readingInWords } from "../../static/js/ui/drop.js";
+import { forecastInWords, progressInWords } from "../../static/js/ui/experiment.js";
 import { subjectOf, verdictOf } from "../../static/js/ui/findings.js";
 import { lampOf } from "../../static/js/ui/status.js";
 import { costInWords } from "../../static/js/ui/triggers.js";
@@ -174,6 +176,26 @@ test("what many presses at once cost is said before, where each of them holds th
   assert.equal(cost("blocked", 0.1, 5), "5 × 0.1 s = 0.5 s blocked");
   assert.equal(cost("blocked", 2, 100), "100 × 2 s = 200 s blocked, at most 60 s are allowed");
   assert.deepEqual([cost("blocked", 2, 1), cost("waiting", 2, 20), cost("blocked", 0, 20)], ["", "", ""]);
+});
+
+test("how long an experiment takes is said before, and what is left while it runs", () => {
+  const said = (turns, seconds) => plain(forecastInWords({ variants: [1, 2, 3], turns, beside_s: 3 }, seconds));
+  const told = (more) => plain(progressInWords({ variant: "def", turn: 2, turns: 3, elapsed_s: 4.6, run_time_s: 20, ...more }));
+
+  assert.equal(said(3, 20), "Takes about 1 min 10 s: 3 variants × (20 s of load + 3 s to start and warm up).");
+  assert.equal(said(6, 2), "Takes about 30 s: 3 variants × 2 turns × (2 s of load + 3 s to start and warm up).");
+  assert.equal(told({ phase: "loading", left_s: 38.4 }), "def, 2 of 3: 4 of 20 s · about 40 s left");
+  assert.equal(told({ phase: "warming up", left_s: 6.2 }), "def, 2 of 3: warming up … · about 6 s left");
+  assert.equal(told({ phase: "finishing", left_s: 0 }), "def, 2 of 3: finishing …");
+  assert.equal(told({ phase: "over", left_s: 0 }), "Writing the report …");
+});
+
+test("while a file is read it is said at once, then for how long, and what of one that came meanwhile", () => {
+  const said = (seconds, other = "") => readingInWords({ name: "a.ring", other }, seconds);
+
+  assert.equal(said(0), "Reading a.ring: the dashboard makes a page of it …");
+  assert.equal(said(12.3), "Reading a.ring: the dashboard makes a page of it, 10 s so far …");
+  assert.match(said(0, "b.ring"), /… One file is read at a time: drop b\.ring again after that\.$/);
 });
 
 test("the summary of a diagnosis counts", () => {

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 from dashboard.demo.disk import MAX_AT_ONCE, MAX_IN_ALL
 from dashboard.demo.stories import shortened
 from dashboard.errors import BadParameter, ExperimentRunning
+from loadgen.plan import Plan, Shape
+from loadgen.plan import Variant as Line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -60,6 +62,12 @@ class Preset:
     is_mix: bool = False
     note: str = ""
     """What it may spend, for who is about to start it."""
+
+    def plan(self, users: int, spawn_rate: int, seconds: int) -> Plan:
+        """Return the plan of a run: its flags are made of it, and so is the forecast."""
+        lines = tuple(Line(variant.name, ()) for variant in self.variants)
+        shape = Shape(users, spawn_rate, seconds)
+        return Plan(lines, shape, client="fast")
 
 
 PRESETS = (
@@ -150,12 +158,10 @@ class Experiment:
         path = Path(self._folder.name) / "report.html"
         path.unlink(missing_ok=True)
         self.preset = preset.id
+        flags = _flags(preset.plan(**numbers))
         command = [
-            *(sys.executable, "-m", "loadgen", *_what(preset, base)),
-            *("--users", str(numbers["users"])),
-            *("--spawn-rate", str(numbers["spawn_rate"])),
-            *("--run-time", f"{numbers['seconds']}s", "--repeat", "1"),
-            *("--client", "fast", "--json-lines", "--html", str(path)),
+            *(sys.executable, "-m", "loadgen", *_what(preset, base), *flags),
+            *("--json-lines", "--html", str(path)),
         ]
         self._is_stopping = False
         self._tell(Told("starting", preset.id.encode()))
@@ -238,6 +244,15 @@ def _what(preset: Preset, base: str) -> list[str]:
     urls = [base + variant.path for variant in preset.variants]
     colours = ",".join(str(COLOURS[variant.state]) for variant in preset.variants)
     return ["compare", *urls, "--names", names, "--colours", colours]
+
+
+def _flags(plan: Plan) -> list[str]:
+    shape = plan.shape
+    return [
+        *("--users", f"{shape.users}", "--spawn-rate", f"{shape.spawn_rate}"),
+        *("--run-time", f"{shape.run_time_s}s", "--warm-up", f"{shape.warm_up_s}s"),
+        *("--repeat", f"{plan.repeats}", "--client", plan.client),
+    ]
 
 
 def _find(preset_id: object) -> Preset:

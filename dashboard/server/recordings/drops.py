@@ -66,7 +66,10 @@ class Drops:
             BadParameter: it cannot be shown; the sentence says why.
         """
         if self._is_busy:
-            raise OverBudget("another file is being read; drop it again in a moment")
+            raise OverBudget(
+                "the dashboard is still reading another file, and reads one at a time; "
+                f"drop {_harmless(name)} again in a moment"
+            )
         self._is_busy = True
         try:
             return await self._take(body, _harmless(name))

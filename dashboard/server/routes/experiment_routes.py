@@ -29,6 +29,8 @@ def _experiment(request: Request) -> Experiment:
 async def describe(request: Request) -> dict[str, Any]:
     """Say what can be chosen, and whether one is running."""
     experiment = _experiment(request)
+    usual = {name: number for name, _, _, number in FIELDS}
+    plans = {preset.id: preset.plan(**usual) for preset in PRESETS}
     return {
         "running": experiment.is_running,
         "preset": experiment.preset,
@@ -41,6 +43,9 @@ async def describe(request: Request) -> dict[str, Any]:
                 "id": preset.id,
                 "title": preset.title,
                 "note": preset.note,
+                # How long it takes: so many turns, each its load and this beside it.
+                "turns": len(plans[preset.id].turns()),
+                "beside_s": plans[preset.id].turn_s - usual["seconds"],
                 "variants": [
                     {
                         "name": variant.name,

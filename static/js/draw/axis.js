@@ -2,7 +2,7 @@
 
 // The time axis: round steps counted from the moment at the right, labels and grid lines.
 
-import { formatDuration } from "../format.js";
+import { formatRound } from "../format.js";
 
 const MIN_STEP_PX = 96;
 const LABEL_ROOM_PX = 34;
@@ -70,12 +70,7 @@ export function drawAxis(ctx, scale, marks, area, palette) {
 }
 
 function signed(ns) {
-  return ns < 0 ? `−${round(-ns)}` : `+${round(ns)}`;
-}
-
-/** "2 s" and not "2.00 s": on a tick the number is round. */
-function round(ns) {
-  return formatDuration(ns).replace(/\.(\d*?)0+(?=\D)/, (_, digits) => (digits ? `.${digits}` : ""));
+  return ns < 0 ? `−${formatRound(-ns)}` : `+${formatRound(ns)}`;
 }
 
 function exact(ns) {

@@ -8,6 +8,10 @@ import { LOOP_LANE, THREAD_LANE } from "../wire.js";
 
 const PAD_PX = 8;
 const BRACKET_PX = 2;
+/** Between a loop's name and its pid, by which several are told apart: never cut. */
+const PID = " · ";
+/** Height of a line of text. */
+const LINE = 1.2;
 /** Room for the mark that folds, and for a step to the right. */
 export const FOLD_MARK_PX = 14;
 
@@ -65,7 +69,18 @@ export function drawGutter(ctx, rows, palette, marks) {
     if (fold) drawFold(ctx, PAD_PX, middlePx, fold === "open");
     ctx.font = isMain ? palette.boldFont : palette.smallFont;
     const indentPx = (depth + (fold ? 1 : 0)) * FOLD_MARK_PX;
-    ctx.fillText(shortened(ctx, text, palette.gutterPx - 2 * PAD_PX - indentPx), PAD_PX + indentPx, middlePx);
+    const leftPx = PAD_PX + indentPx;
+    const widthPx = palette.gutterPx - PAD_PX - leftPx;
+    const pid = lane.kind === LOOP_LANE && text === lane.label ? text.slice(text.lastIndexOf(PID)) : "";
+    if (!pid || roomPx < 2 * LINE * textPx) {
+      ctx.fillText(shortened(ctx, text, widthPx, pid), leftPx, middlePx);
+      continue;
+    }
+    const offPx = (LINE * textPx) / 2;
+    ctx.fillText(shortened(ctx, text.slice(0, -pid.length), widthPx), leftPx, middlePx - offPx);
+    ctx.font = palette.smallFont;
+    ctx.fillStyle = palette.dim;
+    ctx.fillText(shortened(ctx, `pid ${pid.slice(PID.length)}`, widthPx), leftPx, middlePx + offPx);
   }
 }
 
@@ -101,10 +116,10 @@ function manyOf(lane, count) {
   return lane.kind === THREAD_LANE ? `${count} threads` : `${count} × ${formatLane(0, lane.label)}`;
 }
 
-/** Cut with an ellipsis when it is wider than the gutter. */
-function shortened(ctx, text, roomPx) {
+/** Cut with an ellipsis when it is wider than the gutter, but for its tail. */
+function shortened(ctx, text, roomPx, tail = "") {
   if (ctx.measureText(text).width <= roomPx) return text;
-  let end = text.length - 1;
-  while (end > 1 && ctx.measureText(`${text.slice(0, end)}…`).width > roomPx) end -= 1;
-  return `${text.slice(0, end)}…`;
+  let end = text.length - tail.length - 1;
+  while (end > 1 && ctx.measureText(`${text.slice(0, end)}…${tail}`).width > roomPx) end -= 1;
+  return `${text.slice(0, end)}…${tail}`;
 }

@@ -3,7 +3,7 @@
 // The line above the timeline: how wide it is, which rows it shows, and the field that filters them.
 // Enter in the field goes to the next slice that has the words.
 
-import { countOf, formatDuration } from "../format.js";
+import { countOf, formatRound } from "../format.js";
 import { nextMatch } from "../model/search.js";
 import { GROUPING_WORDS } from "../view/choice.js";
 import { part, setText } from "./parts.js";
@@ -53,7 +53,7 @@ export class Bar {
   show(latestNs) {
     const { viewport, timeline, choice } = this.#stage;
     const { range, age, tasks, group } = this.#parts;
-    const width = roundly(viewport.rangeNs);
+    const width = formatRound(viewport.rangeNs);
     setText(range, viewport.isLive ? `last ${width}` : `${width} wide`);
     const isAgeless = viewport.isLive || viewport.whole;
     setText(age, isAgeless ? "" : agoInWords(latestNs - viewport.momentNs(latestNs)));
@@ -78,7 +78,7 @@ export class Bar {
     const { whole } = viewport;
     if (whole) {
       this.#parts.since.hidden = viewport.showsAll;
-      setText(this.#parts.since, `All ${roundly(whole.endNs - whole.startNs)} of it`);
+      setText(this.#parts.since, `All ${formatRound(whole.endNs - whole.startNs)} of it`);
       return;
     }
     const { requests } = history.counts;
@@ -114,10 +114,5 @@ export class Bar {
 
 /** How old a held picture is; in whole seconds, or it would never stand still. */
 function agoInWords(ns) {
-  return ns < 1e9 ? "held just now" : `held ${roundly(Math.floor(ns / 1e9) * 1e9)} ago`;
-}
-
-/** "10 s" and not "10.0 s". */
-function roundly(ns) {
-  return formatDuration(ns).replace(/\.0+(?=\D)/, "");
+  return ns < 1e9 ? "held just now" : `held ${formatRound(Math.floor(ns / 1e9) * 1e9)} ago`;
 }

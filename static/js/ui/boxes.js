@@ -6,7 +6,8 @@
 import { countOf, formatCount, formatDuration } from "../format.js";
 import { inOrder } from "../model/moment.js";
 import { Beings, tint } from "./beings.js";
-import { make, part, resizeChildren, setText } from "./parts.js";
+import { MEANINGS } from "./meanings.js";
+import { make, makeWord, part, resizeChildren, setText } from "./parts.js";
 
 const MAX_DOTS = 60;
 /** A few of a group are named by number, more become dots. */
@@ -134,7 +135,7 @@ export class BoxesView {
       known.seenMs = nowMs;
       return known.row;
     }
-    const row = make("li", "group", make("p", "", make("b", ""), make("span", "")), make("span", "dots"), make("small", ""));
+    const row = make("li", "group", make("p", "", headOf(group.reason), make("span", "")), make("span", "dots"), make("small", ""));
     row.toggleAttribute("data-tasks", group.isTasks);
     /** @type {HTMLElement} */ (row.children[1]).dataset.group = key;
     const after = [...this.#groups.values()].filter((other) => inOrder(other.group, group) > 0);
@@ -215,6 +216,11 @@ function measureRoom(box) {
 
 function makeRun() {
   return make("li", "", make("i", "tint"), make("span", ""), make("small", ""));
+}
+
+/** Of what not everybody knows, it can be asked. */
+function headOf(reason) {
+  return make("b", "", Object.hasOwn(MEANINGS, reason) ? makeWord(reason, reason) : "");
 }
 
 function keyOf({ reason, isTasks }) {

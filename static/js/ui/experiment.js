@@ -5,7 +5,7 @@
 // each time; this keeps the last of that and draws it.
 
 import { drawThroughput, markPath } from "../draw/throughput.js";
-import { formatCount, formatMs, formatPercent } from "../format.js";
+import { countOf, formatCount, formatMs, formatPercent, formatRound } from "../format.js";
 import { make, part, setText } from "./parts.js";
 import { sentenceOf } from "./refusal.js";
 
@@ -36,7 +36,7 @@ export class ExperimentView {
     signal.addEventListener("abort", () => (observer.disconnect(), this.#close()), { once: true });
     const listen = (name, kind, act) => part(root, name).addEventListener(kind, act, { signal });
     listen("experiment-form", "submit", (event) => (event.preventDefault(), this.#start()));
-    listen("experiment-preset", "change", () => this.#say(this.#note));
+    listen("experiment-form", "input", () => this.#say(this.#forecast, "time"));
     listen("experiment-stop", "click", () => this.#send("DELETE"));
     listen("experiment-close", "click", () => this.toggle(false));
   }
@@ -92,12 +92,12 @@ export class ExperimentView {
     if (name === "starting") {
       this.#told = null;
       /** @type {HTMLSelectElement} */ (part(this.#root, "experiment-preset")).value = data;
-      this.#say("starting …");
+      this.#say("Starting …");
     } else if (name === "failed") {
       this.#say(data, "warn");
     } else if (name === "progress") {
       this.#told = JSON.parse(data);
-      this.#say(progressWords(this.#told));
+      this.#say(progressInWords(this.#told), "time");
     } else if (name === "report") {
       const { report } = JSON.parse(data);
       const { points } = report;
@@ -137,9 +137,12 @@ export class ExperimentView {
     return /** @type {HTMLSelectElement} */ (part(this.#root, "experiment-preset"));
   }
 
-  /** What the chosen one may spend. */
-  get #note() {
-    return this.#choices.presets.find(({ id }) => id === this.#preset.value)?.note ?? "";
+  /** How long the chosen one takes, and what it may spend. */
+  get #forecast() {
+    const preset = this.#choices.presets.find(({ id }) => id === this.#preset.value);
+    const seconds = /** @type {HTMLInputElement} */ (this.#root.querySelector(".experiment input[name=seconds]"));
+    if (!preset || !seconds.validity.valid) return "";
+    return `${forecastInWords(preset, seconds.valueAsNumber)} ${preset.note}`.trim();
   }
 
   #showChoices() {
@@ -157,7 +160,7 @@ export class ExperimentView {
       return make("label", "", input, make("span", "", WORDS[name] ?? name));
     });
     part(this.#root, "experiment-fields").replaceChildren(...inputs);
-    this.#say(this.#note);
+    this.#say(this.#forecast, "time");
   }
 
   #setRunning(isRunning) {
@@ -240,11 +243,28 @@ function row({ name, state, points, totals, published_rps }, number, first) {
   return make("tr", "", head, users, rps, make("td", "", ratio), article, ...rest);
 }
 
-function progressWords({ variant, turn, turns, phase, elapsed_s, run_time_s }) {
-  if (phase === "over" || phase === "stopped") return "writing the report …";
-  const words = `${variant}, ${turn} of ${turns}`;
-  if (phase !== "loading") return `${words}: ${phase} …`;
-  return `${words}: ${Math.floor(elapsed_s)} of ${run_time_s} s`;
+/**
+ * Before the start: a run is one variant after the other, and each is warmed up.
+ * @param {{variants: readonly unknown[], turns: number, beside_s: number}} preset
+ * @param {number} seconds of load, each turn
+ */
+export function forecastInWords({ variants, turns, beside_s }, seconds) {
+  const rounds = turns / variants.length;
+  const times = rounds > 1 ? ` × ${countOf(rounds, "turn")}` : "";
+  const parts = `${countOf(variants.length, "variant")}${times} × (${seconds} s of load + ${beside_s} s to start and warm up)`;
+  return `Takes ${aboutInWords(turns * (seconds + beside_s))}: ${parts}.`;
+}
+
+export function progressInWords({ variant, turn, turns, phase, elapsed_s, run_time_s, left_s }) {
+  if (phase === "over" || phase === "stopped") return "Writing the report …";
+  const does = phase === "loading" ? `${Math.floor(elapsed_s)} of ${run_time_s} s` : `${phase} …`;
+  return `${variant}, ${turn} of ${turns}: ${does}${left_s > 0 ? ` · ${aboutInWords(left_s)} left` : ""}`;
+}
+
+/** No more exactly than it is known: what is under way at the end of a turn is waited for. */
+function aboutInWords(seconds) {
+  const step = seconds > 20 ? 5 : 1;
+  return `about ${formatRound(Math.max(Math.round(seconds / step) * step, 1) * 1e9)}`;
 }
 
 function reportWords({ phase, variants }) {

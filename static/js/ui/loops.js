@@ -9,6 +9,8 @@ export class LoopChoice {
   #box;
   #chosen = 0;
   #shown = 0;
+  /** Which of how many it is, when there are several. */
+  place = "";
   /** Of a recording loops are shown that have ended, too: all of it is over. */
   isPast = false;
 
@@ -58,14 +60,20 @@ export class LoopChoice {
     // By place, not by age: a restarted worker stands where the one before it stood.
     const living = this.#livingOf(loops).sort(byPlace);
     this.#box.hidden = living.length < 2;
+    this.place = "";
     if (this.#box.hidden) return;
-    resizeChildren(this.#box, living.length, () => make("button", "bar-button loop-button"));
+    this.place = `loop ${living.findIndex(({ id }) => id === this.#shown) + 1} of ${living.length}`;
+    // Workers of one program are told apart by number, programs by name, twins by their pid alone.
+    const isCrew = living.every(({ title }) => title === living[0].title) && living.some(({ worker }) => worker > 1);
+    resizeChildren(this.#box, living.length, makeButton);
     living.forEach((loop, i) => {
       const button = /** @type {HTMLElement} */ (this.#box.children[i]);
       button.dataset.loop = String(loop.id);
       button.dataset.lamp = loop.state;
-      setText(button, `${loop.worker} · ${loop.pid}`);
-      button.title = `${loop.title || "process"} ${loop.worker}, pid ${loop.pid}`;
+      const name = loop.title || "process";
+      setText(button.children[0], isCrew ? `worker ${loop.worker}` : name);
+      setText(button.children[1], `· ${loop.pid}`);
+      button.title = `${name} ${loop.worker}, pid ${loop.pid}`;
       button.setAttribute("aria-pressed", String(loop.id === this.#chosen));
       button.toggleAttribute("data-shown", loop.id === this.#shown);
     });
@@ -75,6 +83,10 @@ export class LoopChoice {
   #livingOf(loops) {
     return loops.filter(({ state }) => this.isPast || state !== "ended");
   }
+}
+
+function makeButton() {
+  return make("button", "bar-button loop-button", make("span", ""), make("span", ""));
 }
 
 function byPlace(one, other) {

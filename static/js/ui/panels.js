@@ -3,7 +3,7 @@
 // Everything around the timeline, refreshed less often than it: words that change sixty times a second
 // cannot be read. In two halves, in frames that follow each other, so that neither frame is late.
 
-import { formatDuration, formatLane } from "../format.js";
+import { formatDuration, formatLane, formatRound } from "../format.js";
 import { momentAt } from "../model/moment.js";
 import { changeInWords, silenceOf, stateInWords } from "../model/phase.js";
 import { BoxesView } from "./boxes.js";
@@ -92,7 +92,7 @@ export class Panels {
     const grownMs = run ? Math.max((latestNs - run.since_ns) / 1e6, loop?.blocked_ms ?? 0) : 0;
     const blockedMs = grownMs || (loop?.blocked_ms ?? 0);
     const moment = this.#showBoxes(nowMs, latestNs, loop, state);
-    this.#status.showLamp(lampOf(state, loop, blockedMs, this.#heldWords(moment, latestNs)), history.loops.length);
+    this.#status.showLamp(lampOf(state, loop, blockedMs, this.#heldWords(moment, latestNs)), loops.place);
     const told = viewport.isLive
       ? loop && { busy: loop.utilisation, lag: loop.lag_ms }
       : history.metrics.of(loop?.id ?? -1)?.toldAt(moment.ns) ?? null;
@@ -116,7 +116,7 @@ export class Panels {
     this.#showSelection(state, timeline);
     const isFirst = history.counts.requests === 0;
     this.#root.dataset.rows = timeline.hasRows ? "some" : isFirst ? "never" : "none";
-    const wide = formatDuration(viewport.rangeNs).replace(/\.0+(?=\D)/, "");
+    const wide = formatRound(viewport.rangeNs);
     setText(this.#parts["empty-range"], nothingInWords(wide, viewport.isLive, moment.isKnown));
   }
 

@@ -25,6 +25,18 @@ export function make(tag, className, ...children) {
   return element;
 }
 
+/**
+ * A word that tells what it means to whoever asks it.
+ * @param {string} means a name in MEANINGS
+ * @param {string} text
+ */
+export function makeWord(means, text) {
+  const word = make("button", "word", text);
+  word.setAttribute("type", "button");
+  word.dataset.means = means;
+  return word;
+}
+
 /** Write only what changed: a write of the same text would still cost a layout. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;

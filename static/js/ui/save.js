@@ -40,6 +40,8 @@ export class SaveView {
   }
 
   show() {
+    // A file is dropped on it: what is said of the one before stays.
+    if (this.#dialog.open) return;
     const { area } = this.#viewport;
     const stretch = area ? `the marked ${formatDuration(area.endNs - area.startNs)}` : "all that is kept";
     for (const element of this.#root.querySelectorAll("[data-stretch]")) setText(element, stretch);

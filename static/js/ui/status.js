@@ -3,7 +3,9 @@
 // The top of the page: the lamp, the numbers, and the line of sentences that nobody may miss.
 
 import { NBSP, countOf, formatCount, formatMs, formatPercent, formatPlace } from "../format.js";
-import { make, part, setText } from "./parts.js";
+import { make, makeWord, part, setText } from "./parts.js";
+
+/** @typedef {{text: string, tone: "warn" | "quiet", means?: string}} Sentence means: in more words, in MEANINGS */
 
 /**
  * @param {"connecting" | "live" | "paused" | "behind" | "lost"} pageState
@@ -71,11 +73,14 @@ export class StatusView {
     );
   }
 
-  /** @param {{state: string, word: string, detail: string}} lamp */
-  showLamp(lamp, loopCount) {
+  /**
+   * @param {{state: string, word: string, detail: string}} lamp
+   * @param {string} place which of several loops it is, else nothing
+   */
+  showLamp(lamp, place) {
     if (this.#lamp.dataset.lamp !== lamp.state) this.#lamp.dataset.lamp = lamp.state;
     setText(this.#word, lamp.word);
-    setText(this.#detail, loopCount > 1 ? `${lamp.detail}  1 of ${loopCount} loops` : lamp.detail);
+    setText(this.#detail, [lamp.detail, place].filter(Boolean).join(" · "));
   }
 
   /**
@@ -93,14 +98,14 @@ export class StatusView {
     setText(cost, loop ? costOf(loop.recording_cost) : "–");
   }
 
-  /** @param {readonly {text: string, tone: "warn" | "quiet"}[]} sentences */
+  /** @param {readonly Sentence[]} sentences */
   showSentences(sentences) {
     const key = sentences.map(({ text, tone }) => tone + text).join("\n");
     if (key === this.#shownSentences) return;
     this.#shownSentences = key;
     this.#sentences.replaceChildren(
-      ...sentences.map(({ text, tone }) => {
-        const item = make("li", "", text);
+      ...sentences.map(({ text, tone, means }) => {
+        const item = make("li", "", means ? makeWord(means, text) : text);
         item.dataset.tone = tone;
         return item;
       }),
@@ -125,10 +130,11 @@ function costOf(share) {
  * @param {import("../stream.js").Stream} stream
  * @param {string} failure
  * @param {number} [leftNs] where the stretch in sight begins, when it is not now that is looked at
- * @returns {{text: string, tone: "warn" | "quiet"}[]}
+ * @returns {Sentence[]}
  */
 export function sentencesOf(history, stream, failure, leftNs = Infinity) {
   const { missed, thinned, undrawn, skipped } = history.losses;
+  /** @type {Sentence[]} */
   const sentences = history.notices.map((text) => ({ text, tone: "warn" }));
   const recording = history.hello?.recording;
   if (recording) {
@@ -141,17 +147,17 @@ export function sentencesOf(history, stream, failure, leftNs = Infinity) {
     if (!sentences.some((each) => each.text === text)) sentences.push({ text, tone: "quiet" });
   }
   if (failure) sentences.push({ text: failure, tone: "warn" });
-  const add = (count, text, tone) => count > 0 && sentences.push({ text, tone });
-  add(missed, `${countOf(missed, "record")} lost before they were read: cross-hatched.`, "warn");
-  add(stream.broken, `${countOf(stream.broken, "message")} could not be read.`, "warn");
-  add(skipped, `This browser was too slow for ${countOf(skipped, "frame")}.`, "quiet");
-  add(undrawn, `${countOf(undrawn, "request")} counted, not drawn.`, "quiet");
-  add(history.lanes.dropped, `${countOf(history.lanes.dropped, "row")} forgotten early.`, "quiet");
+  const add = (means, count, text, tone) => count > 0 && sentences.push({ text, tone, means });
+  add("missed", missed, `${countOf(missed, "record")} lost before they were read: cross-hatched.`, "warn");
+  add("broken", stream.broken, `${countOf(stream.broken, "message")} could not be read.`, "warn");
+  add("skipped", skipped, `This browser was too slow for ${countOf(skipped, "frame")}.`, "quiet");
+  add("undrawn", undrawn, `${countOf(undrawn, "request")} counted, not drawn.`, "quiet");
+  add("dropped", history.lanes.dropped, `${countOf(history.lanes.dropped, "row")} forgotten early.`, "quiet");
   const { faded, merged } = history.lanes;
   if (faded + merged > 0 && leftNs < history.tNs - (history.hello?.keep_ns ?? 0)) {
     const gone = [faded && countOf(faded, "row"), merged && countOf(merged, "slice")].filter(Boolean).join(" and ");
-    sentences.push({ text: `Of what is older than a minute the longest is kept: ${gone} made room.`, tone: "quiet" });
+    add("faded", faded + merged, `Of what is older than a minute the longest is kept: ${gone} made room.`, "quiet");
   }
-  add(thinned, `${countOf(thinned, "short slice")} merged with neighbours.`, "quiet");
-  return /** @type {{text: string, tone: "warn" | "quiet"}[]} */ (sentences);
+  add("thinned", thinned, `${countOf(thinned, "short slice")} merged with neighbours.`, "quiet");
+  return sentences;
 }
