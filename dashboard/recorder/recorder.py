@@ -277,18 +277,6 @@ class Recorder:
                 except Exception as error:  # noqa: BLE001 - nobody is there to catch it
                     self.fail(error)
 
-    def finish(self, task: Any) -> Kind:
-        """Forget a task whose last step just ended; say how it ended."""
-        entry = self.tasks.pop(id(task), None)
-        if entry is not None:
-            entry.gone = entry.scope = None
-        if task.cancelled():
-            return Kind.STEP_CANCELLED
-        # `exception()` would mark it as retrieved and silence asyncio's warning.
-        if getattr(task, "_exception", None) is not None:
-            return Kind.STEP_RAISED
-        return Kind.STEP_DONE
-
     def name_task(self, task: Any) -> int:
         """Return the string index of a task's coroutine: qualname, file, line.
 

@@ -11,7 +11,14 @@ from inspect import iscoroutinefunction
 from types import MethodType
 from typing import Any
 
-from dashboard.recorder.handles import DUE_WORTH_NS, FirstStep, Wakeup, to_ns
+from dashboard.recorder.handles import (
+    DUE_WORTH_NS,
+    FirstStep,
+    Wakeup,
+    is_done,
+    to_ns,
+    was_cancelled,
+)
 from dashboard.recorder.recorder import (
     READY,
     RUNNING,
@@ -20,10 +27,19 @@ from dashboard.recorder.recorder import (
     current_request,
 )
 from dashboard.recorder.replacing import replaced, restore
-from dashboard.recorder.rounds import CALL, DUE, OWNER
+from dashboard.recorder.rounds import (
+    CALL,
+    DUE,
+    OWNER,
+    STEP_CANCELLED,
+    STEP_DONE,
+    STEP_RAISED,
+    STEP_READY,
+    STEP_WAITING,
+)
 from dashboard.recorder.wakers import SIGNAL, THREAD, TIMER, root_of
 from dashboard.recorder.wakes import make_wake
-from dashboard.records import Cell, Kind
+from dashboard.records import Cell
 
 SINCE = int(Cell.SINCE)
 
@@ -34,7 +50,8 @@ def make_wrappers(rec: Recorder) -> tuple[type, type]:
     One for task steps, bare for speed, and one for everything else.
     """
     ring, pack, buffer, cells = rec.ring, rec.ring.pack, rec.ring.buffer, rec.ring.cells
-    now_ns, name_callback = rec.now_ns, rec.name_callback
+    tags, now_ns, name_callback = rec.ring.tags, rec.now_ns, rec.name_callback
+    forget = rec.tasks.pop
 
     class Wrapper:
         # `__self__` keeps a task's wake-up recognisable for other tools.
@@ -70,7 +87,33 @@ def make_wrappers(rec: Recorder) -> tuple[type, type]:
                 if rec.enabled:
                     try:
                         cells[OWNER] = 0
-                        _write_step(rec, entry, self.__self__, start, end)
+                        # As in a round: see there.
+                        if entry.state == READY:
+                            ending = STEP_READY
+                            entry.since_ns = end
+                        elif not is_done(task := self.__self__):
+                            ending = STEP_WAITING
+                            entry.state = WAITING
+                            entry.named = False
+                            entry.since_ns = end
+                            if entry.gone is None:
+                                rec.watch(task, entry)
+                        else:
+                            forget(id(task), None)
+                            entry.gone = entry.scope = None
+                            ending = STEP_DONE
+                            if was_cancelled(task):
+                                ending = STEP_CANCELLED
+                            elif task._exception is not None:
+                                ending = STEP_RAISED
+                        tag = tags[ending]
+                        try:
+                            offset = ring.advance()
+                        except StopIteration:
+                            offset = ring.wrap()
+                            tag = tags[ending]
+                        if offset:
+                            pack(buffer, offset, start, end, no, 0, tag)
                     except Exception as error:
                         rec.fail(error)
 
@@ -107,12 +150,12 @@ def make_wrappers(rec: Recorder) -> tuple[type, type]:
                 if rec.enabled:
                     try:
                         cells[OWNER] = 0
-                        tag = ring.tags[CALL]
+                        tag = tags[CALL]
                         try:
                             offset = ring.advance()
                         except StopIteration:
                             offset = ring.wrap()
-                            tag = ring.tags[CALL]
+                            tag = tags[CALL]
                         if offset:
                             request = current_request.get()
                             pack(buffer, offset, start, end, name, request, tag)
@@ -120,22 +163,6 @@ def make_wrappers(rec: Recorder) -> tuple[type, type]:
                         rec.fail(error)
 
     return Step, Call
-
-
-def _write_step(rec: Recorder, entry: Any, task: Any, start: int, end: int) -> None:
-    """Record a step on the paths where a call does not matter."""
-    if entry.state == READY:
-        kind = Kind.STEP_READY
-    elif task.done():
-        kind = rec.finish(task)
-    else:
-        kind = Kind.STEP_WAITING
-        entry.state = WAITING
-        entry.named = False
-        if entry.gone is None:
-            rec.watch(task, entry)
-    entry.since_ns = end
-    rec.ring.write(kind, start, end, entry.no, 0)
 
 
 class WrapperHooks:
@@ -154,6 +181,7 @@ class WrapperHooks:
         self._stock = {name: replaced(loop, name) for name in self._NAMES}
         step, call = make_wrappers(rec)
         wake, new, now_ns = make_wake(rec), object.__new__, rec.now_ns
+        find = rec.tasks.get
         call_soon, call_soon_threadsafe = loop.call_soon, loop.call_soon_threadsafe
         call_at, call_later = loop.call_at, loop.call_later
         add_signal_handler = loop.add_signal_handler
@@ -161,12 +189,20 @@ class WrapperHooks:
         def recorded_call_soon(callback: Any, *args: Any, context: Any = None) -> Any:
             kind = type(callback)
             if kind is Wakeup or kind is FirstStep:
-                entry = wake(callback, context)
+                task = callback.__self__
+                entry = find(id(task))
+                if entry is not None and entry.state == RUNNING and rec.enabled:
+                    # It hands itself back to the loop, as its step's end will tell.
+                    entry.state = READY
+                else:
+                    entry = wake(callback, context)
                 if entry is not None:
                     stand_in: Any = new(step)
-                    stand_in.__self__ = callback.__self__
+                    stand_in.__self__ = task
                     stand_in.callback = callback
                     stand_in.entry = entry
+                    if not args:
+                        return call_soon(stand_in, context=context)
                     return call_soon(stand_in, *args, context=context)
             if callable(callback):
                 callback = call(callback, root_of(rec.current))
