@@ -1,8 +1,9 @@
 """Loopscope: an oscilloscope for asyncio.
 
 `observe(app)` records an ASGI app and its loop, `record()` any other loop, `mark()`
-says there that something happened, `phases()` has FastAPI tell what it is at; the `loopscope` command shows what they record. Nothing heavy is imported here: this
-module runs inside the observed program.
+says there that something happened, `phases()` has FastAPI tell what it is at; the
+`loopscope` command shows what they record. Nothing heavy is imported here: this module
+runs inside the observed program.
 """
 
 from __future__ import annotations
