@@ -19,6 +19,17 @@ test("what is no longer known takes no room, but a young recording has a minute 
   assert.equal(minimapScale({ ...AT, nowNs: 5e9, leftNs: 0 }).startNs, -55e9);
 });
 
+test("of a recording the strip is all of it, however short or long, and never less than the picture", () => {
+  const whole = { startNs: 0, endNs: 3e9 };
+  const all = minimapScale({ ...AT, nowNs: 3e9, leftNs: -0.06e9, rangeNs: 3.12e9, whole });
+  const part = minimapScale({ ...AT, nowNs: 3e9, leftNs: 1e9, rangeNs: 0.1e9, whole });
+  const hour = minimapScale({ ...AT, nowNs: 3600e9, leftNs: 3590e9, whole: { startNs: 0, endNs: 3600e9 } });
+
+  assert.deepEqual([all.startNs, all.endNs], [-0.06e9, 3.06e9]);
+  assert.deepEqual([part.startNs, part.endNs], [0, 3e9]);
+  assert.deepEqual([hour.startNs, hour.endNs], [0, 3600e9]);
+});
+
 test("the frame of a microsecond can be seen, and is where it belongs", () => {
   const frame = frameOf(minimapScale(AT), { startNs: 540e9, endNs: 540e9 + 1000 });
 

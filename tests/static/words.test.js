@@ -67,6 +67,17 @@ test("the axis counts from now, and finely divided from its first tick", () => {
   assert.equal(fine[1], "+200 µs");
 });
 
+test("no two ticks of the axis have the same label, however far off and fine", () => {
+  for (const endNs of [50e6, 5e9, 14e9, 100e9, 4000e9]) {
+    for (let rangeNs = 1e6; rangeNs < 4 * endNs; rangeNs *= 1.9) {
+      const labels = ticks(new Scale(-endNs, rangeNs, 0, 700), 0, "now").map(({ label }) => label);
+      assert.equal(new Set(labels).size, labels.length, `${endNs} ${rangeNs}: ${labels}`);
+    }
+  }
+  const fine = ticks(new Scale(-14.01e9, 0.1e9, 0, 700), 0, "now").map(({ label }) => plain(label));
+  assert.deepEqual(fine.slice(0, 3), ["−14.000 s", "+20 ms", "+40 ms"]);
+});
+
 test("the shares of a split add up to one, unknown parts left out", () => {
   const split = { outside_ms: null, running_ms: 2, ready_ms: 480, waiting_ms: 0, thread_queue_ms: 0, thread_ms: 0, process_ms: 0 };
   const parts = shares(split);

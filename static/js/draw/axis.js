@@ -24,8 +24,8 @@ export function stepFor(nsPerPx, minPx = MIN_STEP_PX) {
 }
 
 /**
- * Ticks in sight. Far from the anchor and finely divided, a label says the distance from the first
- * tick instead: "-12.3 s" once, then "+20 µs".
+ * Ticks in sight. So finely divided that two of them would have one label, a label says the distance from
+ * the first tick instead: "-12.300 s" once, then "+20 ms".
  * @param {import("../view/scale.js").Scale} scale
  * @param {number} anchorNs
  * @param {string} anchorWord
@@ -36,13 +36,14 @@ export function ticks(scale, anchorNs, anchorWord) {
   const last = Math.floor((scale.endNs - anchorNs) / stepNs);
   const found = [];
   for (let k = first; k <= last; k += 1) {
-    const isFine = Math.abs(k) >= 1000;
-    let label = k === 0 ? anchorWord : signed(k * stepNs);
-    if (isFine && k > first) label = signed((k - first) * stepNs);
-    else if (isFine) label = exact(first * stepNs);
+    const label = k === 0 ? anchorWord : signed(k * stepNs);
     found.push({ px: Math.round(scale.toPx(anchorNs + k * stepNs)), label });
   }
-  return found;
+  if (found.every(({ label }, i) => label !== found[i + 1]?.label)) return found;
+  return found.map(({ px, label }, i) => {
+    if (first + i === 0) return { px, label };
+    return { px, label: i ? signed(i * stepNs) : exact(first * stepNs, stepNs) };
+  });
 }
 
 /**
@@ -73,6 +74,6 @@ function signed(ns) {
   return ns < 0 ? `−${formatRound(-ns)}` : `+${formatRound(ns)}`;
 }
 
-function exact(ns) {
-  return `${ns < 0 ? "−" : "+"}${(Math.abs(ns) / 1e9).toFixed(6)} s`;
+function exact(ns, stepNs) {
+  return `${ns < 0 ? "−" : "+"}${(Math.abs(ns) / 1e9).toFixed(stepNs < 1e6 ? 6 : 3)} s`;
 }

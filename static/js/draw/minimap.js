@@ -14,10 +14,16 @@ const MIN_FRAME_PX = 6;
 const MIN_STALL_PX = 2;
 
 /**
- * The stretch of the strip: the last minute, or a dozen pictures; and where the viewer is, however far back.
- * @param {{oldestNs: number, nowNs: number, leftNs: number, rangeNs: number, leftPx: number, widthPx: number}} at
+ * The stretch of the strip: the last minute, or a dozen pictures, or all of a recording, which does not grow;
+ * and where the viewer is, however far off.
+ * @param {{oldestNs: number, nowNs: number, leftNs: number, rangeNs: number, leftPx: number, widthPx: number,
+ *   whole?: {startNs: number, endNs: number} | null}} at
  */
-export function minimapScale({ oldestNs, nowNs, leftNs, rangeNs, leftPx, widthPx }) {
+export function minimapScale({ oldestNs, nowNs, leftNs, rangeNs, leftPx, widthPx, whole }) {
+  if (whole) {
+    const fromNs = Math.min(whole.startNs, leftNs);
+    return new Scale(fromNs, Math.max(whole.endNs, leftNs + rangeNs) - fromNs, leftPx, widthPx);
+  }
   const wishNs = Math.max(LEAST_NS, rangeNs * RANGES);
   const knownNs = Math.min(oldestNs, leftNs, nowNs - LEAST_NS);
   const startNs = Math.max(Math.min(nowNs - wishNs, leftNs - rangeNs), knownNs);

@@ -27,6 +27,7 @@ const SCROLLBAR_PX = 5;
  * @property {import("../view/scale.js").Scale} scale
  * @property {number} nowNs the moment at which the picture ends
  * @property {number} [anchorNs] what the axis counts from, if not from that moment
+ * @property {string} [anchorWord] what stands there: "now", "end"
  * @property {boolean} isLive
  * @property {{widthPx: number, heightPx: number}} size
  * @property {{scrollPx: number, folds: boolean}} view
@@ -55,7 +56,7 @@ export function drawTimeline(ctx, scene, palette) {
 
   ctx.fillStyle = palette.bg;
   ctx.fillRect(0, 0, size.widthPx, size.heightPx);
-  drawAxis(ctx, scale, ticks(scale, scene.anchorNs ?? nowNs, scene.isLive ? "now" : ""), grid, palette);
+  drawAxis(ctx, scale, ticks(scale, scene.anchorNs ?? nowNs, scene.anchorWord ?? ""), grid, palette);
 
   if (scene.area) drawArea(ctx, scale, scene.area, grid, palette);
   const marks = {

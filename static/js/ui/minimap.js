@@ -75,6 +75,7 @@ export class Minimap {
       nowNs,
       leftNs,
       rangeNs: viewport.rangeNs,
+      whole: viewport.whole,
       leftPx: palette.gutterPx,
       widthPx: size.widthPx - palette.gutterPx,
     });

@@ -149,6 +149,7 @@ export class TimelineView {
       scale: this.#scale,
       nowNs: this.#nowNs,
       isLive,
+      anchorWord: isLive ? "now" : viewport.whole ? "end" : "",
       size,
       view: { scrollPx, folds: isLive && !this.#folds.matches },
       wanted: this.#choice,
