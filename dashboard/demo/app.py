@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import tempfile
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from dashboard import __version__, observe
+from dashboard import __version__, observe, phases
 from dashboard.demo import (
     afterwards,
     articles,
@@ -31,6 +31,7 @@ from dashboard.demo import (
 )
 from dashboard.demo.bounds import explain_refusal
 from dashboard.demo.guard import Guard
+from dashboard.errors import RecorderError
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -64,6 +65,7 @@ def create_app() -> ASGIApp:
             OSError: _explain_disk,
             MemoryError: _explain_disk,
         },
+        telemetry=_telemetry(),
     )
     for router in ROUTERS:
         app.include_router(router)
@@ -77,6 +79,14 @@ def create_app() -> ASGIApp:
             tags=["yours"],
         )
     return Guard(observe(app))
+
+
+def _telemetry() -> Any:
+    """Have FastAPI tell the phases of each request, if this release of it can."""
+    try:
+        return phases()
+    except RecorderError:
+        return None
 
 
 async def healthz() -> dict[str, str]:

@@ -107,8 +107,8 @@ class PhaseTracer:
 
     def __init__(self, stock: Tracer, span: Span | None) -> None:
         self._stock = stock
-        self._span = span
-        """What stands for every span within a request, where `stock` makes none."""
+        self._aside = None if span is None else nullcontext(span)
+        """Stands for every span within a request, where `stock` makes none."""
         self.start_span = stock.start_span
         """Of the whole request, which is recorded anyway."""
         self.is_broken = False
@@ -120,11 +120,9 @@ class PhaseTracer:
         self, name: str, *args: Any, **options: Any
     ) -> AbstractContextManager[Any]:
         """Begin a span, and a phase if the loop is recorded."""
-        span: AbstractContextManager[Any]
-        if self._span is None:
+        span: AbstractContextManager[Any] | None = self._aside
+        if span is None:
             span = self._stock.start_as_current_span(name, *args, **options)
-        else:
-            span = nullcontext(self._span)
         rec = None
         try:
             if not name.startswith(PREFIX) or self.is_broken:

@@ -113,6 +113,9 @@ export function isOn({ over, unfinished }) {
  * @property {number} thread_ms
  * @property {number} process_ms
  *
+ * @typedef {{name: string, function: string, start_ns: number, end_ns: number, count: number}} Phase
+ *   what FastAPI was at; count: so many are told as this one
+ *
  * @typedef {object} FinishedRequest
  * @property {number} id
  * @property {number} loop
@@ -126,6 +129,10 @@ export function isOn({ over, unfinished }) {
  * @property {number} total_ms
  * @property {number | null} [outside_most_ms] not known: as long as it may have waited at the door through a stall; in no sum
  * @property {Split} split
+ * @property {number | null} [after_ms]
+ * @property {Phase[]} [phases]
+ *
+ * @typedef {{id: number, after_ms: number | null, phases: Phase[]}} Afterwards what a request did after its answer
  *
  * @typedef {{count: number, delay_ms: number, worst: string, worst_ms: number}} HeldUp
  *
@@ -198,6 +205,7 @@ export function isOn({ over, unfinished }) {
  * @property {Rows | null} rows
  * @property {[number, number][]} [deadlines] lane, t
  * @property {FinishedRequest[]} requests
+ * @property {Afterwards[]} [afterwards]
  * @property {Stall[]} stalls
  * @property {Incident[]} incidents
  * @property {Diagnosis | null} [diagnosis]

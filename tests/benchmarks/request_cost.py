@@ -1,10 +1,11 @@
 """Print the CPU per request of a saturated FastAPI hello, recorded and not.
 
-    python tests/benchmarks/request_cost.py [--loop asyncio|uvloop] [--rounds 8]
+    python tests/benchmarks/request_cost.py [--loop asyncio|uvloop] [--rounds 8] [--phases]
 
 Two servers (uvicorn, httptools) live side by side; a load of its own process goes
 to one and then the other, in turns, so that a slow spell of the machine hits both.
 The server's own CPU time is read from the system; the ratio is taken pair by pair.
+With `--phases` a third one tells phases too, and a fourth tells them to nobody.
 """
 
 from __future__ import annotations
@@ -29,13 +30,17 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
-app = FastAPI()
+telemetry = {}
+if sys.argv[1] in ("phases", "telling"):
+    import dashboard
+    telemetry = dashboard.phases()
+app = FastAPI(telemetry=telemetry)
 
 @app.get("/hello")
 async def hello():
     return {"message": "Hello world"}
 
-if sys.argv[1] == "recorded":
+if sys.argv[1] in ("recorded", "phases"):
     import dashboard
     app = dashboard.observe(app)
 config = uvicorn.Config(app, port=int(sys.argv[2]), loop=sys.argv[3], http="httptools",
@@ -112,9 +117,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--loop", default="asyncio")
     parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--phases", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         ports = {"bare": 18950, "recorded": 18951}
+        if options.phases:
+            ports |= {"phases": 18952, "telling": 18953}
         servers = {
             kind: start(kind, port, options.loop, folder)
             for kind, port in ports.items()
@@ -132,17 +140,17 @@ def main() -> None:
             for server in servers.values():
                 server.terminate()
                 server.wait()
-    ratios = [
-        recorded / bare
-        for bare, recorded in zip(costs["bare"], costs["recorded"], strict=True)
-    ]
     for kind, values in costs.items():
         print(f"{kind:9} {statistics.median(values):7.1f} µs CPU per request")
-    print(
-        f"ratio     {statistics.median(ratios):7.3f}   "
-        f"(min {min(ratios):.3f}, max {max(ratios):.3f}, {len(ratios)} pairs, "
-        f"{options.loop}, Python {sys.version.split()[0]})"
-    )
+    for kind in list(costs)[1:]:
+        ratios = [
+            this / bare for bare, this in zip(costs["bare"], costs[kind], strict=True)
+        ]
+        print(
+            f"ratio     {statistics.median(ratios):7.3f}   {kind} "
+            f"(min {min(ratios):.3f}, max {max(ratios):.3f}, {len(ratios)} pairs, "
+            f"{options.loop}, Python {sys.version.split()[0]})"
+        )
 
 
 if __name__ == "__main__":

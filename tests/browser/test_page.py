@@ -353,3 +353,19 @@ def test_requests_under_way_are_listed(product, page):
     expect(page.locator("tr[data-open]")).to_have_count(6)
     wait_finished(page, 6)
     expect(page.locator("tr[data-open]")).to_have_count(0)
+
+
+def test_phases_of_a_request(product, page):
+    """Of a chosen request the page tells what FastAPI was at, also after the answer."""
+    address = f"{product.url}/api/trigger/background_async"
+    order = {"count": 1, "params": {"seconds": 0.2}}
+    assert page.request.post(address, data=order).ok
+    wait_finished(page, 1)
+    page.locator("[data-part=request-filter]").fill("/background_async")
+    page.locator("[data-part=request-rows] tr").first.click()
+
+    told = page.locator("[data-part=request-phases]")
+    phases = "dependencies", "endpoint", "serialization", "background"
+    for phase in phases:
+        expect(told).to_contain_text(re.compile(rf"\b{phase}\s[\d.]+\s(ns|µs|ms|s)\b"))
+    expect(told.locator("i:not([data-phase=''])")).to_have_count(len(phases))

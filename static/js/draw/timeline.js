@@ -13,6 +13,7 @@ import { drawGutter, drawHeadings } from "./gutter.js";
 import { heldStretches, holdsByLoop } from "../model/victims.js";
 import { wakeOf } from "../model/wakers.js";
 import { drawArea, drawProgramMarks } from "./marks.js";
+import { drawPhases } from "./phases.js";
 import { drawLabel, drawSlices } from "./slices.js";
 import { drawWake } from "./wake.js";
 
@@ -120,6 +121,8 @@ function drawLane(ctx, scene, palette, row, at, stalls) {
   const held = heldStretches(row.lane, at.holds.get(row.lane.loop) ?? [], scene.nowNs);
   drawHeld(ctx, scene.scale, held, row, palette.heldFills);
   labelSlices(ctx, scene, palette, row, found.wide);
+  const request = isRequestKind(row.lane.kind) ? scene.history.requests.get(row.lane.request) : null;
+  if (request?.phases) drawPhases(ctx, scene.scale, row, request.phases, palette);
   frameSelected(ctx, scene, palette, row);
 }
 

@@ -97,6 +97,7 @@ export class History {
     if (frame.rows) this.#applyRows(frame.rows);
     for (const [id, ns] of frame.deadlines ?? []) this.#keepDeadline(id, ns);
     for (const request of frame.requests) this.requests.add(request);
+    for (const more of frame.afterwards ?? []) this.requests.addMore(more);
     for (const stall of frame.stalls) this.#keepStall(stall);
     for (const incident of frame.incidents ?? []) this.marks.add(incident);
     if (this.hello) this.hello.stall_threshold_ns = frame.stall_threshold_ns ?? this.hello.stall_threshold_ns;

@@ -25,19 +25,35 @@ export class Requests {
   finished = [];
   /** How many were added since the page's model began: tells a view what is new. */
   added = 0;
+  /** @type {Map<number, import("../wire.js").FinishedRequest>} */
+  #byId = new Map();
 
   /** @param {import("../wire.js").FinishedRequest} request */
   add(request) {
     this.finished.push(request);
+    this.#byId.set(request.id, request);
     this.added += 1;
     if (this.finished.length > MAX_REQUESTS * 1.25) {
       this.finished = this.finished.slice(-MAX_REQUESTS);
+      this.#byId = new Map(this.finished.map((each) => [each.id, each]));
     }
+  }
+
+  /**
+   * It did more after its answer.
+   * @param {import("../wire.js").Afterwards} more
+   */
+  addMore(more) {
+    const known = this.#byId.get(more.id);
+    if (!known) return;
+    const request = { ...known, ...more };
+    this.finished[this.finished.lastIndexOf(known)] = request;
+    this.#byId.set(request.id, request);
   }
 
   /** @param {number} id */
   get(id) {
-    return this.finished.findLast((request) => request.id === id);
+    return this.#byId.get(id);
   }
 }
 

@@ -7,6 +7,7 @@ import { countOf, formatCount, formatMs, formatPlace, formatTotalMs } from "../f
 import { culpritOf, filtered, requestsAt, routesOf, requestInWords, shares, sorted, splitInWords } from "../model/requests.js";
 import { tint } from "./beings.js";
 import { make, part, placeChildren, resizeChildren, setText } from "./parts.js";
+import { writePhases } from "./phases.js";
 
 export const MAX_ROWS = 100;
 const REFRESH_MS = 200;
@@ -38,7 +39,7 @@ export class RequestsView {
    */
   constructor(root, onSelect, signal) {
     const names = [
-      "requests", "request-rows", "route-rows", "request-counts", "request-words", "request-filter", "by-route",
+      "requests", "request-rows", "route-rows", "request-counts", "request-words", "request-phases", "request-filter", "by-route",
       "request-table", "route-table",
     ];
     this.#parts = Object.fromEntries(names.map((name) => [name, part(root, name)]));
@@ -131,6 +132,7 @@ export class RequestsView {
 
   #sayWords(request, history) {
     const line = this.#parts["request-words"];
+    writePhases(this.#parts["request-phases"], request?.phases);
     if (!request) return setText(line, "");
     const culprit = culpritOf(request, history.stalls.values());
     const because = culprit ? `, because ${formatPlace(culprit)} held the loop` : "";

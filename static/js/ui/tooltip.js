@@ -4,6 +4,7 @@
 // the selected slice, where the keyboard brings them too.
 
 import { countOf, formatDuration, formatLane, formatMs } from "../format.js";
+import { phasesInWords, phasesWithin } from "../model/phases.js";
 import { requestInWords } from "../model/requests.js";
 import { whyNotRunning } from "../model/why.js";
 import * as wire from "../wire.js";
@@ -46,6 +47,8 @@ export function describe(history, lane, i, nowNs) {
   const info = wire.readInfo(history.text(lane.spans.info(i)));
   const { what, place } = info;
   const merged = lane.spans.merged(i);
+  const phases = history.requests.get(wire.isRequestKind(lane.kind) ? lane.request : 0)?.phases ?? [];
+  const told = place || (SAID.has(state) || what === NOT_KEPT ? "" : what);
   const name =
     lane.kind === wire.LOOP_LANE && who ? `the loop, for #${who}` : formatLane(lane.request, lane.label);
   let words = WORDS[shown] ?? "Nothing";
@@ -60,7 +63,7 @@ export function describe(history, lane, i, nowNs) {
     name,
     state: shown,
     words,
-    info: place || (SAID.has(state) || what === NOT_KEPT ? "" : what),
+    info: [told, phasesWithin(phases, startNs, startNs + lengthNs)].filter(Boolean).join(" · "),
     length: formatDuration(lengthNs),
     why: merged ? "" : whyNotRunning(history, lane, i, nowNs),
   };
@@ -89,7 +92,7 @@ export function describeRequest(request) {
     words: requestInWords(request),
     info: request.status ? `answered ${request.status}` : "never answered",
     length: formatMs(request.total_ms),
-    why: "",
+    why: phasesInWords(request.phases),
   };
 }
 
