@@ -92,6 +92,16 @@ test("of changes at one time, the request's that begins to run is told", () => {
   assert.equal(changeAt(STORY().all, 1, 5), null);
 });
 
+test("a request's end is told, though the app's own task runs from that moment on", () => {
+  const lanes = lanesOf(
+    [1, wire.LOOP_LANE, 0, [[0, wire.RUNNING]]],
+    [2, wire.TASK_LANE, 0, [[0, WAITING], [20, wire.RUNNING]]],
+    [3, wire.REQUEST_LANE, 7, [[5, wire.RUNNING], [20, wire.GONE]]],
+  );
+
+  assert.equal(changeAt(lanes.all, 1, 20)?.lane.id, 3);
+});
+
 test("the phase is told from what happened", () => {
   const lanes = STORY();
   const told = (ns) => plain(changeInWords(lanes, text, momentAt(lanes, text, 1, ns, 1000), 1, STALL_NS));

@@ -95,8 +95,8 @@ function isTold(lane, i) {
   return lane.kind !== LOOP_LANE || (lane.spans.state(i) === RUNNING && !lane.spans.who(i));
 }
 
-/** Of changes at one time: a request that begins to run, a request, a task, the loop. */
+/** Of changes at one time: a request that begins to run, a request, a task that does, a task, the loop. */
 function rank(lane, i) {
   if (lane.kind === LOOP_LANE) return 0;
-  return (lane.request ? 2 : 1) + (lane.spans.state(i) === RUNNING ? 2 : 0);
+  return (lane.request ? 3 : 1) + (lane.spans.state(i) === RUNNING ? 1 : 0);
 }
