@@ -77,7 +77,7 @@ class PhaseProvider:
     def __repr__(self) -> str:
         return f"<PhaseProvider around {self._given!r}>"
 
-    # Any: whoever gives a provider more than OpenTelemetry's two methods gets them.
+    # Any: as of `_find`.
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
@@ -96,7 +96,20 @@ class PhaseProvider:
             return PhaseTracer(trace.NoOpTracer(), trace.INVALID_SPAN)
         return PhaseTracer(stock.get_tracer(name, *args, **options), None)
 
-    def _find(self) -> TracerProvider:
+    def add_span_processor(self, processor: Any) -> None:
+        """Take part in FastAPI's own set-up, which makes a provider where none is."""
+        from opentelemetry import trace
+
+        stock = self._find()
+        if isinstance(stock, trace.ProxyTracerProvider):
+            from opentelemetry.sdk.trace import TracerProvider
+
+            stock = TracerProvider(shutdown_on_exit=False)
+            trace.set_tracer_provider(stock)
+        stock.add_span_processor(processor)
+
+    # Any: what a provider can do beyond OpenTelemetry's interface is its own affair.
+    def _find(self) -> Any:
         from opentelemetry import trace
 
         return trace.get_tracer_provider() if self._given is None else self._given

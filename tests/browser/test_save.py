@@ -97,10 +97,11 @@ def test_saved(page, perfetto):
     )
 
     assert theirs.evaluate(READ) == {
-        "slices": phases.count("B") + phases.count("i"),
+        "slices": phases.count("B") + phases.count("i") + phases.count("b"),
         "flows": phases.count("s"),
         "counters": phases.count("C"),
         "errors": 0,
         "nested": 0,
     }
     assert phases.count("s") > 0
+    assert phases.count("b") >= 4

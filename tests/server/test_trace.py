@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tapes import MS, Tape
 
-from dashboard.server.exports.trace import Mark, Track, trace_events
+from dashboard.server.exports.trace import Mark, Stretch, Track, trace_events
 from dashboard.server.model.journal import Change
 from dashboard.server.model.lanes import Lane, LaneKind, Row, State
 
@@ -24,13 +24,14 @@ def tape():
     return tape.step(1, 10 * MS, 12 * MS).play()
 
 
-def trace(tape, begin_ns=0, end_ns=20 * MS, marks=()):
+def trace(tape, begin_ns=0, end_ns=20 * MS, marks=(), stretches=()):
     """Return a tape's events, those without a time first."""
     tape.journal.take(0)
     return trace_events(
         tape.journal.snapshot(),
         TRACKS,
         marks,
+        stretches,
         origin_ns=0,
         begin_ns=begin_ns,
         end_ns=end_ns,
@@ -142,3 +143,25 @@ def test_order(tape):
 
     assert times == sorted(times)
     assert at_7 == ["E", "B", "s", "f", "C", "C"]
+
+
+def test_phases(tape):
+    """A phase is a slice beside its request's track, as far as it lies in the stretch."""
+    phases = [
+        Stretch(1, 5, 1 * MS, 3 * MS, "dependencies", "shop.buy"),
+        Stretch(1, 5, 3 * MS, 30 * MS, "endpoint", "shop.buy"),
+        Stretch(1, 5, 30 * MS, 31 * MS, "serialization", "shop.buy"),
+        Stretch(9, 6, 1 * MS, 2 * MS, "endpoint", "of a loop that is gone"),
+    ]
+    told = [each for each in trace(tape, stretches=phases) if each["ph"] in "be"]
+
+    assert [(each["ph"], each["name"], each["ts"]) for each in told] == [
+        ("b", "dependencies", 1000),
+        ("e", "dependencies", 3000),
+        ("b", "endpoint", 3000),
+        ("e", "endpoint", 20_000),
+    ]
+    assert {(each["cat"], each["id"], each["pid"]) for each in told} == {
+        ("phase", 5, 77)
+    }
+    assert told[0]["args"] == {"function": "shop.buy"}

@@ -62,10 +62,23 @@ class Mark:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What a request was at, whatever its lane did meanwhile: a phase."""
+
+    loop: int
+    request: int
+    t: int
+    end: int
+    name: str
+    function: str
+
+
 def trace_events(
     change: Change,
     tracks: Mapping[int, Track],
     marks: Iterable[Mark] = (),
+    stretches: Iterable[Stretch] = (),
     *,
     origin_ns: int,
     begin_ns: int,
@@ -89,6 +102,15 @@ def trace_events(
             timed.append((span.end, 1, {"ph": "E", **at}))
     timed += _flows(spans, lanes, tracks)
     timed += _counters(spans, lanes, tracks)
+    for stretch in stretches:
+        t, end = max(stretch.t, begin_ns), min(stretch.end, end_ns)
+        if stretch.loop not in tracks or t >= end:
+            continue
+        # Beside the lane's slices, into which they do not fit: a track of its own.
+        event = {"cat": "phase", "id": stretch.request, "name": stretch.name}
+        event |= {"pid": tracks[stretch.loop].pid, "tid": 0}
+        args = {"args": {"function": stretch.function}}
+        timed += [(t, 2, {"ph": "b", **event, **args}), (end, 1, {"ph": "e", **event})]
     for mark in marks:
         if mark.loop in tracks and begin_ns <= mark.t <= end_ns:
             event = {"ph": "i", "s": "p", "name": mark.text, "cat": "stall"}

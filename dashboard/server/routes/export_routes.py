@@ -14,7 +14,7 @@ from fastapi.responses import Response
 
 from dashboard.server.exports.metrics import expose
 from dashboard.server.exports.requests_csv import write_table
-from dashboard.server.exports.trace import Mark, Track, trace_events
+from dashboard.server.exports.trace import Mark, Stretch, Track, trace_events
 from dashboard.server.streaming import wire
 
 if TYPE_CHECKING:
@@ -51,6 +51,12 @@ async def trace(request: Request, from_ns: Ns = None, to_ns: Ns = None) -> Respo
         Mark(stall.loop, stall.start_ns, f"stall: {stall.culprit or stall.label}")
         for stall in session.stalls.kept
     ]
+    requests = (*session.requests.finished, *session.requests.open.values())
+    phases = [
+        Stretch(each.loop, each.id, p.start_ns, p.end_ns, p.name, p.function)
+        for each in requests
+        for p in each.phases
+    ]
     known = {
         "source": "loopscope",
         "origin_unix_ms": wire.origin_unix_ms(session, now_ns),
@@ -64,6 +70,7 @@ async def trace(request: Request, from_ns: Ns = None, to_ns: Ns = None) -> Respo
             change,
             tracks,
             marks,
+            phases,
             origin_ns=origin_ns,
             begin_ns=begin_ns,
             end_ns=end_ns,
