@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { drawPhases } from "../../static/js/draw/phases.js";
-import { Requests } from "../../static/js/model/requests.js";
+import { Lane } from "../../static/js/model/lanes.js";
+import { Requests, splitInWords, splitWithin } from "../../static/js/model/requests.js";
 import { phasesInWords, phasesWithin, pieces } from "../../static/js/model/phases.js";
 import { Scale } from "../../static/js/view/scale.js";
+import * as wire from "../../static/js/wire.js";
 
 const MS = 1e6;
 const phase = (name, from, to, count = 1) => ({ name, function: `shop.${name}`, start_ns: from * MS, end_ns: to * MS, count });
@@ -56,4 +58,16 @@ test("what a request did after its answer is added to it, if it is still there",
   assert.deepEqual(requests.finished.map(({ id, phases }) => [id, phases?.length]), [[1, 5], [2, 0]]);
   assert.deepEqual(requests.get(1), { id: 1, status: 200, after_ms: 1200, phases: FOUR });
   assert.equal(requests.get(9), undefined);
+});
+
+test("how a phase was spent is read from its request's lane", () => {
+  const lane = new Lane(2, wire.REQUEST_LANE, 1, "GET /slow", 7, 0);
+  for (const [ms, state] of [[0, wire.READY], [10, wire.RUNNING], [14, wire.WAITING], [300, wire.RUNNING], [302, wire.GONE]]) {
+    lane.enter(ms * MS, state, 0, 0);
+  }
+  const spent = (from, to) => splitInWords(splitWithin(lane, from * MS, to * MS)).replaceAll("\u00a0", " ");
+
+  assert.equal(spent(12, 301), "3.00 ms of your code, 286 ms waiting for something");
+  assert.equal(spent(5, 11), "1.00 ms of your code, 5.00 ms waiting for its turn");
+  assert.equal(spent(400, 500), "no time at all");
 });

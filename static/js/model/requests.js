@@ -114,12 +114,7 @@ const FIELDS = Object.freeze({
  * @returns {import("../wire.js").FinishedRequest}
  */
 export function openRequestAt(lane, ns) {
-  const { spans } = lane;
-  const split = Object.fromEntries(PARTS.map(({ field }) => [field, 0]));
-  for (let i = 0; i < spans.count && spans.startNs(i) < ns; i += 1) {
-    const field = FIELDS[spans.state(i)];
-    if (field) split[field] += (Math.min(spans.endNs(i, ns), ns) - spans.startNs(i)) / 1e6;
-  }
+  const split = splitWithin(lane, -Infinity, ns);
   const space = lane.label.indexOf(" ");
   return {
     id: lane.request,
@@ -132,8 +127,25 @@ export function openRequestAt(lane, ns) {
     start_ns: lane.startNs,
     end_ns: Infinity,
     total_ms: Math.max(ns - lane.startNs, 0) / 1e6,
-    split: /** @type {any} */ (split),
+    split,
   };
+}
+
+/**
+ * Where the time went between two moments, read from a lane.
+ * @param {import("./lanes.js").Lane} lane
+ * @param {number} fromNs
+ * @param {number} toNs
+ * @returns {import("../wire.js").Split}
+ */
+export function splitWithin({ spans }, fromNs, toNs) {
+  const split = Object.fromEntries(PARTS.map(({ field }) => [field, 0]));
+  for (let i = Math.max(spans.indexAt(fromNs), 0); i < spans.count && spans.startNs(i) < toNs; i += 1) {
+    const field = FIELDS[spans.state(i)];
+    const ns = Math.min(spans.endNs(i, toNs), toNs) - Math.max(spans.startNs(i), fromNs);
+    if (field && ns > 0) split[field] += ns / 1e6;
+  }
+  return /** @type {any} */ (split);
 }
 
 /**

@@ -132,7 +132,8 @@ export class RequestsView {
 
   #sayWords(request, history) {
     const line = this.#parts["request-words"];
-    writePhases(this.#parts["request-phases"], request?.phases);
+    const lane = request ? history.lanes.ofRequest(request.id) : undefined;
+    writePhases(this.#parts["request-phases"], request?.phases, lane);
     if (!request) return setText(line, "");
     const culprit = culpritOf(request, history.stalls.values());
     const because = culprit ? `, because ${formatPlace(culprit)} held the loop` : "";
