@@ -86,9 +86,17 @@ def wait_home(page):
         expect(part(page, "range")).to_have_text("last 10 s")
 
 
-def names(page):
-    """Return the rows in sight, by the table that says the same as the picture."""
-    return page.locator(f"{TABLE} th").all_inner_texts()
+def names(page, is_wanted):
+    """Wait until the rows in sight are as wanted, by the table that says the same as the
+    picture once a second."""
+    rows = f"document.querySelectorAll('{TABLE} th')"
+    return reaches(page, f"Array.from({rows}, (row) => row.textContent)", is_wanted)
+
+
+def chosen(page, is_wanted):
+    """Wait until the row of the selection is as wanted, and return its name."""
+    name = f"document.querySelector('{SELECTION}').textContent.split(',')[0]"
+    return reaches(page, name, is_wanted)
 
 
 def test_move_and_undo(either):
@@ -182,8 +190,7 @@ def test_filter_and_find(either):
     page.keyboard.press("/")
     page.keyboard.type("slow")
 
-    page.wait_for_timeout(1200)
-    assert {name.split()[-1] for name in names(page)[1:]} == {"/slow"}
+    names(page, lambda rows: {name.split()[-1] for name in rows[1:]} == {"/slow"})
     page.keyboard.press("Enter")
     expect(part(page, "selection")).to_contain_text("/slow")
     first = part(page, "selection").text_content()
@@ -198,14 +205,13 @@ def test_group_pin_and_rows(either):
     page = either
     page.keyboard.press("KeyG")
     expect(part(page, "group")).to_have_text("by route")
+    last = ""
     for _ in range(4):
         page.keyboard.press("ArrowDown")
-    page.wait_for_timeout(500)  # words follow the picture fifteen times a second
-    chosen = part(page, "selection").text_content().split(",")[0]
+        last = chosen(page, lambda name, last=last: name not in ("", last))
     page.keyboard.press("KeyI")
-    page.wait_for_timeout(1200)
 
-    assert names(page)[1] == chosen
+    names(page, lambda rows: rows[1:2] == [last])
 
 
 def test_link_to_exactly_this_view(served, open_page):
@@ -266,9 +272,8 @@ def test_scroll_back_loses_nothing(served):
     expect(part(page, "since")).to_contain_text("20 requests since")
     page.keyboard.press("End")
     expect(part(page, "since")).to_be_hidden()
-    page.wait_for_timeout(1200)
 
-    assert sum("/fast" in name for name in names(page)) >= 20
+    names(page, lambda rows: sum("/fast" in name for name in rows) >= 20)
 
 
 def test_newest_stays_in_sight(page):
@@ -276,9 +281,8 @@ def test_newest_stays_in_sight(page):
     press(page, "Fast", 100)
     wait_finished(page, 100)
     press(page, "Slow", 1)
-    page.wait_for_timeout(1200)
 
-    assert names(page)[-1].endswith("/slow")
+    names(page, lambda rows: "".join(rows[-1:]).endswith("/slow"))
 
 
 def test_table_says_why(either):
@@ -315,12 +319,11 @@ def test_follow_the_waker(either):
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(part(page, "selection")).to_contain_text("#3 /slow")
-    for _ in range(12):
-        if "woken by a timer" in part(page, "selection").text_content():
-            break
+    words = f"document.querySelector('{SELECTION}').textContent"
+    told = part(page, "selection").text_content()
+    while "woken by a timer" not in told:
         page.keyboard.press("Shift+Period")
-        page.wait_for_timeout(300)
-    expect(part(page, "selection")).to_contain_text("woken by a timer")
+        told = reaches(page, words, lambda now, before=told: now != before)
     page.keyboard.press("KeyU")
 
     expect(part(page, "selection")).to_contain_text("loop")

@@ -48,8 +48,9 @@ MORE_MACHINE = (
     "Stop other programs, or give the app more processors; a container's CPU limit "
     "counts, too."
 )
-#: A pause this long is felt.
-PAUSE_NS = 50_000_000
+#: A pause this long may be felt; so much of them in a minute is worth a word.
+PAUSE_NS = 20_000_000
+PAUSES_NS = 100_000_000
 #: So many trips to a thread for one answer are worth a word.
 TRIPS = 3
 #: Calls that wait where nobody else can run, and what to call them.
@@ -392,7 +393,7 @@ def gc_pause(look: Look) -> Iterator[Hit]:
         if incident.kind == IncidentKind.PAUSE
         and incident.duration_ns - incident.starved_ns >= PAUSE_NS
     ]
-    if pauses:
+    if sum(each.duration_ns - each.starved_ns for each in pauses) >= PAUSES_NS:
         longest = max(pause.duration_ns for pause in pauses)
         times = "once" if len(pauses) == 1 else f"{len(pauses)} times"
         yield Hit(
