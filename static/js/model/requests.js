@@ -90,7 +90,10 @@ export function requestInWords({ split, outside_most_ms: mostMs }) {
   return mostMs ? `${words}; it may have waited at the door before, up to ${formatMs(mostMs)}, not counted here` : words;
 }
 
-/** How long it waited for the loop, or may have: with this it stands among the slow ones. */
+/**
+ * How long it waited for the loop, or may have: with this it stands among the slow ones.
+ * @param {import("../wire.js").FinishedRequest} request
+ */
 function lateMsOf({ split, outside_most_ms: mostMs }) {
   return split.ready_ms + (split.outside_ms ?? mostMs ?? 0);
 }
