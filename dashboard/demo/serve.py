@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from dashboard.demo import lifeline
+from dashboard.demo import lifeline, warming
 
 if TYPE_CHECKING:
     import socket
@@ -67,6 +67,8 @@ class _Config(uvicorn.Config):
     def load(self) -> None:
         if self.up is not None:
             lifeline.end_with_parent()
+        # Here and not in the app, which it is no part of: recording begins in there.
+        warming.warm_up()
         super().load()
         if self.up is not None:
             self.up.release()

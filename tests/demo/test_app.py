@@ -273,3 +273,28 @@ def test_link_of_the_dashboard(demo):
     answer = httpx.get(f"{demo}/openapi.json", headers={"Sec-Fetch-Site": "cross-site"})
 
     assert answer.status_code == 200
+
+
+def test_nothing_is_left_for_the_first_press():
+    """What anyio and httpx import at their first use, they have imported before any request."""
+    program = """
+import sys
+from dashboard.demo.warming import warm_up
+warm_up()
+before = set(sys.modules)
+import asyncio, httpx
+from dashboard.demo.neighbours import http_async, http_sync
+from dashboard.demo.offload import by_anyio
+async def press():
+    await by_anyio(0)
+    await http_async(0)
+    await http_sync(0)
+asyncio.run(press())
+print(*{name.partition(".")[0] for name in set(sys.modules) - before})
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+
+    assert run.stderr == ""
+    assert not {"anyio", "httpx", "httpcore", "h11"} & set(run.stdout.split())
