@@ -134,7 +134,8 @@ export function isOn({ over, unfinished }) {
  *
  * @typedef {{id: number, after_ms: number | null, phases: Phase[]}} Afterwards what a request did after its answer
  *
- * @typedef {{count: number, delay_ms: number, worst: string, worst_ms: number}} HeldUp
+ * @typedef {{count: number, delay_ms: number, worst: string, worst_ms: number, named?: {label: string, delay_ms: number}[]}} HeldUp
+ *   named: of tasks, the three worst
  *
  * @typedef {object} Stall
  * @property {number} id

@@ -202,6 +202,22 @@ def test_many_tasks_are_summed(tape):
     assert (others.count, others.delay_ns) == (count, count * LONG)
 
 
+def test_tasks_are_named(tape):
+    """Of the tasks that a stall held up the worst three are told by name, no request."""
+    send(tape, 3, 50)
+    for number in range(2, 7):
+        at = 100 + number * 10 * MS
+        tape.born(number, f"worker {number}", 40).step(number, 50 + number, 51 + number)
+        tape.wake(number, at)
+    tape.step(1, 100, 100 + LONG).play()
+    told = tape.stalls.kept[0].to_wire()["victims"]["others"]
+
+    assert told["count"] == 5
+    assert [(each["label"], each["delay_ms"]) for each in told["named"]] == [
+        (f"worker {number}", LONG / MS - 10 * number) for number in (2, 3, 4)
+    ]
+
+
 # -------------------------------------------------------------------- the kernel's door
 
 

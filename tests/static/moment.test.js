@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { NBSP } from "../../static/js/format.js";
 import { Lane, Lanes } from "../../static/js/model/lanes.js";
 import { momentAt } from "../../static/js/model/moment.js";
-import { changeInWords, stateInWords } from "../../static/js/model/phase.js";
+import { LivePhase, changeInWords, stateInWords } from "../../static/js/model/phase.js";
 import { changeAt, nextChangeNs, ofLoop, ofRequests, previousChangeNs } from "../../static/js/model/steps.js";
 import * as wire from "../../static/js/wire.js";
 import { seeded } from "./support.js";
@@ -106,12 +106,12 @@ test("the phase is told from what happened", () => {
   const lanes = STORY();
   const told = (ns) => plain(changeInWords(lanes, text, momentAt(lanes, text, 1, ns, 1000), 1, STALL_NS));
 
-  assert.equal(told(85), "request 7 was sent: it stands at the door until the loop looks.");
+  assert.equal(told(85), "Request 7 was sent: it stands at the door until the loop looks.");
   assert.equal(told(90), "The loop has looked: request 7 comes in and joins the ready queue, first in line.");
-  assert.equal(told(95), "request 8 is new and joins the ready queue behind one other.");
+  assert.equal(told(95), "Request 8 is new and joins the ready queue behind one other.");
   assert.equal(told(100), "It is the turn of request 7: it runs, one is ready behind it.");
-  assert.equal(told(160), "request 8 goes on in a worker thread: the loop is free.");
-  assert.equal(told(500), "request 8 is answered.");
+  assert.equal(told(160), "Request 8 goes on in a worker thread: the loop is free.");
+  assert.equal(told(500), "Request 8 is answered.");
   assert.equal(told(805), "`sleep` is over for request 7: it is due, but the loop has not looked.");
   assert.equal(told(820), "`sleep` is over: request 7 joins the ready queue, first in line.");
   assert.equal(told(905), "The loop runs a callback: beat.");
@@ -121,7 +121,7 @@ test("what the app does for itself is told only to whoever looks at it", () => {
   const lanes = lanesOf([1, wire.LOOP_LANE, 0, [[0, IDLE]]], [4, wire.TASK_LANE, 0, [[10, WAITING, 2]]]);
   const told = (shows) => plain(changeInWords(lanes, text, momentAt(lanes, text, 1, 20), 1, STALL_NS, shows));
 
-  assert.equal(told(true), "task a task waits for `queue` and gives the loop back.");
+  assert.equal(told(true), "Task a task waits for `queue` and gives the loop back.");
   assert.equal(told(false), "The loop sleeps: one task waits, nobody is ready.");
 });
 
@@ -145,4 +145,29 @@ test("the state is told in words for a loop that sleeps, works and is blocked", 
   assert.equal(told(50), "The loop sleeps: one task waits, nobody is ready.");
   assert.equal(told(120), "Request 7 runs; one is ready behind it.");
   assert.equal(told(500e6, blocked), "Request 7 holds the loop: 1 at the door and 1 due cannot go on.");
+});
+
+test("live, who ran is told long enough to be read, and what is counted is of this very moment", () => {
+  const live = new LivePhase();
+  const told = (ms, running, ready = 0) => {
+    const run = running ? { request: running, what: "", place: "", sinceNs: 0, untilNs: 0 } : null;
+    const moment = { ns: 1e6, isKnown: true, door: [], due: [], ready: Array(ready).fill({}), running: run, before: [], waiting: [], waitingCount: 3 };
+    return live.tell(/** @type {any} */ (moment), STALL_NS, ms);
+  };
+
+  assert.equal(told(0, 0), "The loop sleeps: all 3 tasks wait, nobody is ready.");
+  assert.equal(told(100, 7, 2), "Request 7 runs; 2 are ready behind it.");
+  assert.equal(told(200, 8, 1), "Request 7 ran just now; one is ready, 3 wait.");
+  assert.equal(told(300, 0), "Request 7 ran just now; nobody is ready, 3 wait.");
+  assert.equal(told(999, 0), "Request 7 ran just now; nobody is ready, 3 wait.");
+  assert.equal(told(1000, 0), "The loop sleeps: all 3 tasks wait, nobody is ready.");
+  assert.equal(told(1100, 8), "Request 8 runs; nobody is ready behind it.");
+});
+
+test("no sentence changes the letters of a name", () => {
+  const lanes = lanesOf([1, wire.LOOP_LANE, 0, [[0, RUNNING, 3]]], [4, wire.TASK_LANE, 0, [[10, WAITING, 1]]]);
+  lanes.all[1].label = "poller";
+
+  assert.match(stateInWords(momentAt(lanes, () => "poller", 1, 500e6, 500e6), STALL_NS), /^`poller` holds the loop/);
+  assert.match(changeInWords(lanes, text, momentAt(lanes, text, 1, 10, 1000), 1, STALL_NS), /poller/);
 });

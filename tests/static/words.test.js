@@ -100,6 +100,21 @@ test("a stall is told with its line, its length and its victims", () => {
   assert.match(told(verdictOf(killed)), /held the loop for 1.24 s\. It had not ended when its process did\. It delayed/);
 });
 
+test("where no request waited the tasks are told, by their names while they are few", () => {
+  const told = (others, changes = {}) => {
+    const stall = { id: 1, loop: 1, start_ns: 0, duration_ms: 2000, over: true, culprit: null, victims: { count: 0, delay_ms: 0, others }, ...changes };
+    return plain(verdictOf(stall).body.map((x) => x.strong ?? x).join(""));
+  };
+  const named = ["poller", "ticker", "reader"].map((label, i) => ({ label, delay_ms: 1900 - 500 * i }));
+  const sum = { delay_ms: 4200, worst: "poller", worst_ms: 1900 };
+
+  assert.equal(told({ ...sum, count: 1, named: named.slice(0, 1) }), "It delayed poller by 1.90 s.");
+  assert.equal(told({ ...sum, count: 2, named: named.slice(0, 2) }), "It delayed 2 tasks: poller by 1.90 s and ticker by 1.40 s.");
+  assert.equal(told({ ...sum, count: 3, named }, { over: false }), "It delays 3 tasks: poller by 1.90 s, ticker by 1.40 s and reader by 900 ms.");
+  assert.equal(told({ ...sum, count: 9, named }), "It delayed 9 tasks by 4.20 s together. The worst: poller by 1.90 s.");
+  assert.equal(told({ count: 0, delay_ms: 0, named: [] }), "Nobody had to wait for it.");
+});
+
 test("of a stall that is the machine's fault no line is told", () => {
   const stall = {
     id: 1, loop: 1, start_ns: 0, duration_ms: 210, starved_ms: 180, starved: true, over: true, culprit: null,
@@ -109,7 +124,7 @@ test("of a stall that is the machine's fault no line is told", () => {
 
   assert.equal(
     told(verdictOf(stall)),
-    "The machine is too busy: a step took 210 ms. It waited 180 ms of its 210 ms for a processor. No request had to wait for it.",
+    "The machine is too busy: a step took 210 ms. It waited 180 ms of its 210 ms for a processor. Nobody had to wait for it.",
   );
   const own = { ...stall, starved: false, starved_ms: 60, culprit: { file: "reports.py", line: 41, function: "build" } };
   assert.match(told(verdictOf(own)), /^reports.py:41 held the loop for 210 ms\. It waited 60.0 ms of/);
@@ -144,7 +159,7 @@ test("the panel is about the stall that is on, then what the rules find, then a 
   const last = { id: 1, over: true, loop: 1, start_ns: 0, duration_ms: 200, label: "a", victims: { delay_ms: 0 }, culprit: null };
   const slow = { id: 7, stall: 0, title: "Awaits in a row", active: true };
   const held = { id: 8, stall: 1, active: true };
-  const history = (diagnosis, lastStall = last) => ({ lastStall, diagnosis, stalls: new Map([[1, last]]) });
+  const history = (diagnosis, stalls = [last]) => ({ diagnosis, stalls: new Map(stalls.map((stall) => [stall.id, stall])) });
   const said = (finding, findings) => ({ verdict: { finding }, findings, checks: [] });
 
   assert.deepEqual(subjectOf(history(null)), { stall: last, finding: null });
@@ -152,20 +167,20 @@ test("the panel is about the stall that is on, then what the rules find, then a 
   assert.deepEqual(subjectOf(history(said(8, [held, slow]))), { stall: last, finding: held });
   assert.deepEqual(subjectOf({ ...history(said(7, [slow])), hello: { recording: {} } }), { stall: last, finding: null });
   assert.deepEqual(subjectOf(history(said(7, [slow])), 1), { stall: last, finding: null });
-  const now = { id: 2, over: false };
-  assert.deepEqual(subjectOf(history(said(7, [slow]), now)), { stall: now, finding: null });
-  assert.deepEqual(subjectOf(history(said(0, []), null)), { stall: null, finding: null });
+  const now = { id: 2, loop: 1, start_ns: 9, over: false };
+  assert.deepEqual(subjectOf(history(said(7, [slow]), [last, now])), { stall: now, finding: null });
+  assert.deepEqual(subjectOf(history(said(0, []), [])), { stall: null, finding: null });
 });
 
 test("what to write instead stays with the worst stall of a line, though its finding names the last", () => {
   const of = (id, startNs, line, delayMs) => ({
     id, over: true, loop: 1, start_ns: startNs, duration_ms: 200, label: "a", victims: { delay_ms: delayMs }, culprit: { file: "a.py", line, function: "f" },
   });
-  const stalls = new Map([of(1, 0, 38, 900), of(2, 5e9, 38, 0)].map((stall) => [stall.id, stall]));
+  const stalls = new Map([of(1, 0, 38, 900), of(2, 1e9, 38, 0)].map((stall) => [stall.id, stall]));
   const finding = { id: 8, stall: 2, loop: 1, place: { file: "a.py", line: 38, function: "f" } };
   const diagnosis = { verdict: { finding: 8 }, findings: [{ ...finding, id: 9, stall: 3, place: { ...finding.place, line: 7 } }, finding], checks: [] };
 
-  const { stall, finding: found } = subjectOf({ lastStall: stalls.get(2), stalls, diagnosis });
+  const { stall, finding: found } = subjectOf({ stalls, diagnosis });
 
   assert.deepEqual([stall?.id, found?.id], [1, 8]);
 });

@@ -8,6 +8,7 @@ known to within a frame. No clock and no I/O.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from heapq import nlargest
 from typing import TYPE_CHECKING, NamedTuple
 
 from dashboard.server.model.lanes import State
@@ -22,6 +23,8 @@ MAX_KNOWN = 1000
 #: Their lanes, for the picture.
 MAX_LANES = 200
 MAX_LISTED = 50
+#: Tasks that a sentence names, if there are no more.
+MAX_NAMED = 3
 HELD_UP = frozenset({State.READY, State.DUE, State.OUTSIDE})
 #: The server makes a task for each request that it has read. Before its first step
 #: it cannot be told whose it is, but that it is one.
@@ -170,10 +173,19 @@ class Victims:
         lanes = [victim.lane for victim in self.known.values() if victim.lane]
         return requests.to_wire() | {
             "door": self.door.count if self.door is not None else 0,
-            "others": others.to_wire(),
+            "others": others.to_wire() | {"named": self._named()},
             "lanes": lanes[:MAX_LANES],
             "words": words(requests, others),
         }
+
+    def _named(self) -> list[dict[str, object]]:
+        """Return the worst of the tasks and timers, as many as a sentence names."""
+        others = (v for key, v in self.known.items() if key.kind != REQUEST)
+        worst = nlargest(MAX_NAMED, others, key=lambda victim: victim.delay_ns)
+        return [
+            {"label": each.label, "delay_ms": round(each.delay_ns / 1e6, 3)}
+            for each in worst
+        ]
 
     def listed(self) -> list[dict[str, object]]:
         """Return the worst of those that are known one by one."""

@@ -1,7 +1,8 @@
 // @ts-check
 
 // The phase of the loop in one sentence, written from what happened. Live, it tells the state, which
-// can be read; held, it tells the very change at the playhead.
+// can be read; held, it tells the very change at the playhead. Either way all of it is of the moment that
+// the boxes show.
 
 import { countOf, formatDuration } from "../format.js";
 import * as wire from "../wire.js";
@@ -9,6 +10,8 @@ import { reasonOf } from "./moment.js";
 import { changeAt } from "./steps.js";
 
 const TOLD_NS = 5e6;
+/** A run is over before it is read: who ran is told for so long. */
+const READABLE_MS = 900;
 const ENDED_BY_CALLBACK = new Set([wire.WAITING, wire.DUE, wire.THREAD, wire.PROCESS]);
 
 /**
@@ -29,11 +32,37 @@ export function stateInWords(moment, stallNs) {
     const others = held.length ? `${inList(held)} cannot go on` : "nobody else can go on";
     return `${nameOfRun(running)} holds the loop: ${others}.`;
   }
-  // What the loop does for itself is over before it is read.
-  if (running && (running.request || lengthNs > TOLD_NS)) return `${nameOfRun(running)} runs; ${behind(ready.length)}.`;
+  if (running && isTold(moment)) return `${nameOfRun(running)} runs; ${behind(ready.length)}.`;
   if (ready.length) return `${countOf(ready.length, "task is", "tasks are")} ready, one after the other gets its turn.`;
   if (!waitingCount) return "The loop sleeps: there is nothing to do.";
   return `The loop sleeps: ${waitingCount === 1 ? "one task waits" : waitingCount === 2 ? "both tasks wait" : `all ${waitingCount} tasks wait`}, nobody is ready.`;
+}
+
+/** The state of the loop, live: who ran stays long enough to be read, what is counted is of this moment. */
+export class LivePhase {
+  #ran = "";
+  #sinceMs = -Infinity;
+
+  /**
+   * @param {import("./moment.js").Moment} moment
+   * @param {number} stallNs
+   * @param {number} nowMs
+   */
+  tell(moment, stallNs, nowMs) {
+    const { running, ready, waitingCount, ns } = moment;
+    const isBlocked = running !== null && ns - running.sinceNs >= stallNs;
+    const isOver = nowMs - this.#sinceMs >= READABLE_MS;
+    if (isBlocked || (isOver && !isTold(moment))) return stateInWords(moment, stallNs);
+    const name = running && isTold(moment) ? nameOfRun(running) : "";
+    if (isOver) [this.#ran, this.#sinceMs] = [name, nowMs];
+    if (name === this.#ran) return stateInWords(moment, stallNs);
+    return `${this.#ran} ran just now; ${inLine(ready.length)}, ${waiting(waitingCount)}.`;
+  }
+}
+
+/** What the loop does for itself is over before it is read. */
+function isTold({ running, ns }) {
+  return running !== null && Boolean(running.request || ns - running.sinceNs > TOLD_NS);
 }
 
 /**
@@ -91,9 +120,10 @@ function wordsOf({ lane, i }, moment, text) {
     return `The loop runs a callback: ${wire.readInfo(text(spans.info(i))).what || "unnamed"}.`;
   }
   const who = nameOf(lane);
+  const subject = asSubject(who);
   switch (state) {
     case wire.OUTSIDE:
-      return `${who} was sent: it stands at the door until the loop looks.`;
+      return `${subject} was sent: it stands at the door until the loop looks.`;
     case wire.DUE:
       return `\`${reasonOf(lane, i, text)}\` is over for ${who}: it is due, but the loop has not looked.`;
     case wire.READY: {
@@ -106,15 +136,15 @@ function wordsOf({ lane, i }, moment, text) {
       }
       return `It is the turn of ${who}: it runs, ${behind(moment.ready.length)}.`;
     case wire.WAITING:
-      return `${who} waits for \`${reasonOf(lane, i, text)}\` and gives the loop back.`;
+      return `${subject} waits for \`${reasonOf(lane, i, text)}\` and gives the loop back.`;
     case wire.THREAD_QUEUE:
-      return `${who} wants a worker thread, and waits for a free token.`;
+      return `${subject} wants a worker thread, and waits for a free token.`;
     case wire.THREAD:
-      return `${who} goes on in a worker thread: the loop is free.`;
+      return `${subject} goes on in a worker thread: the loop is free.`;
     case wire.PROCESS:
-      return `${who} goes on in another process: the loop is free.`;
+      return `${subject} goes on in another process: the loop is free.`;
     case wire.GONE:
-      return lane.request ? `${who} is answered.` : `${who} is done.`;
+      return `${subject} is ${lane.request ? "answered" : "done"}.`;
     default:
       return `What ${who} does from here on is not known.`;
   }
@@ -136,8 +166,8 @@ function arrival(lane, from, before, who, text) {
   if (before === wire.THREAD) return `Its thread is done: ${who}`;
   if (before === wire.PROCESS) return `Its process is done: ${who}`;
   if (before === wire.OUTSIDE) return `The loop has looked: ${who} comes in and`;
-  if (before === wire.RUNNING) return `${who} lets others go first and`;
-  return `${who} is new and`;
+  if (before === wire.RUNNING) return `${asSubject(who)} lets others go first and`;
+  return `${asSubject(who)} is new and`;
 }
 
 function queueBehind(ahead) {
@@ -149,6 +179,21 @@ function queueBehind(ahead) {
 function behind(count) {
   if (count === 0) return "nobody is ready behind it";
   return count === 1 ? "one is ready behind it" : `${count} are ready behind it`;
+}
+
+function inLine(count) {
+  if (count === 0) return "nobody is ready";
+  return count === 1 ? "one is ready" : `${count} are ready`;
+}
+
+function waiting(count) {
+  if (count === 0) return "nobody waits";
+  return count === 1 ? "one waits" : `${count} wait`;
+}
+
+/** At the beginning of a sentence: the first word is ours, a name keeps its letters. */
+function asSubject(who) {
+  return `${who[0].toUpperCase()}${who.slice(1)}`;
 }
 
 function nameOf(lane) {

@@ -1,11 +1,12 @@
 // @ts-check
 
-// Which stall is told of: the one that is on, else the one that did the most harm lately. Pure.
+// Which stall of the loop in sight is told of: the one that is on, else of the last ones in a row the one that
+// did the most harm; and how long ago that was, and where. Pure.
 
 import { CLOCKWORK, isOn } from "../wire.js";
 
-/** So long before the last one ended a stall still counts as of now: a press, and what came of it. */
-const RECENT_NS = 60e9;
+/** Stalls in a row are no further apart than this: a press, and what came of it. */
+const ROW_NS = 2e9;
 
 /** @typedef {import("../wire.js").Stall} Stall */
 
@@ -22,15 +23,58 @@ export function worstFirst({ stalls }) {
 /**
  * @param {import("./history.js").History} history
  * @param {number} [chosen] id of the one that the viewer wants to see
- * @returns {Stall | null} of a recording all are recent
+ * @param {number} [loop] the one in sight, or 0 for all
+ * @returns {Stall | null} of another loop only if there was none on this one; of a recording the worst
  */
-export function stallToTell(history, chosen = 0) {
-  const last = history.lastStall;
-  if (!last || isOn(last)) return last;
+export function stallToTell(history, chosen = 0, loop = 0) {
+  const all = [...history.stalls.values()].sort((one, other) => one.start_ns - other.start_ns);
+  const place = placeOf(history.loops ?? [], loop);
+  const here = all.filter((stall) => place.has(stall.loop));
+  const stalls = here.length ? here : all;
+  const last = stalls.at(-1);
+  if (!last || isOn(last)) return last ?? null;
   const picked = history.stalls.get(chosen);
   if (picked) return picked;
-  const sinceNs = history.hello?.recording ? -Infinity : endOf(last) - RECENT_NS;
-  return worstFirst(history).find((stall) => endOf(stall) >= sinceNs) ?? last;
+  const told = history.hello?.recording ? stalls : lastInRow(stalls);
+  return told.sort(byHarm)[0];
+}
+
+/**
+ * "27 s ago, on worker 2, pid 7": of what is not now, and not on the loop in sight.
+ * @param {import("./history.js").History} history
+ * @param {number} loop the one in sight
+ * @param {{loop: number, endNs: number}} subject endNs: Infinity for what goes on, or has no time of its own
+ */
+export function whenInWords(history, loop, { loop: ofLoop, endNs }) {
+  // The clock of a recording stands still.
+  const agoNs = history.hello?.recording ? 0 : history.tNs - endNs;
+  const minutes = Math.floor(agoNs / 60e9);
+  const ago = minutes ? `${minutes} min ago` : agoNs >= 5e9 ? `${Math.floor(agoNs / 1e9)} s ago` : "";
+  const other = loop > 0 && ofLoop !== loop ? history.loops.find(({ id }) => id === ofLoop) : null;
+  const where = other ? `on ${other.title || "process"} ${other.worker}, pid ${other.pid}` : "";
+  const words = [ago, where].filter(Boolean).join(", ");
+  return words && `${words[0].toUpperCase()}${words.slice(1)}.`;
+}
+
+/** A loop, and those that had its place before it: a worker that was restarted. */
+function placeOf(loops, loop) {
+  const place = new Set(loop > 0 ? [loop] : []);
+  for (const id of place) {
+    const before = loops.find((each) => each.id === id)?.replaces;
+    if (before) place.add(before);
+  }
+  return place;
+}
+
+/** The last ones in a row. That a server starts, or that the machine is busy, is no news if nobody waited. */
+function lastInRow(stalls) {
+  const news = stalls.filter((stall) => {
+    return stall.victims.count + othersOf(stall) > 0 || !(stall.starved || CLOCKWORK.has(stall.label));
+  });
+  const row = news.length ? news : stalls;
+  let i = row.length - 1;
+  while (i > 0 && row[i].start_ns - endOf(row[i - 1]) <= ROW_NS) i -= 1;
+  return row.slice(i);
 }
 
 function byHarm(one, other) {
@@ -47,6 +91,7 @@ function othersOf({ victims }) {
   return victims.others?.delay_ms ?? 0;
 }
 
-function endOf({ start_ns: startNs, duration_ms: durationMs }) {
+/** @param {Stall} stall */
+export function endOf({ start_ns: startNs, duration_ms: durationMs }) {
   return startNs + durationMs * 1e6;
 }

@@ -1,17 +1,17 @@
 // @ts-check
 
-// The verdict: the stall that is on, else what the rules found, else the stall that did the most harm.
+// The verdict: the stall that is on, else what the rules found, else the stall that was last.
 // Says each stall once to screen readers. What to write instead, and the other findings, stand in
 // checks.js; the other stalls in stall-list.js.
 
 import { countOf, formatMs, formatPlace } from "../format.js";
-import { stallToTell } from "../model/stalls.js";
+import { endOf, stallToTell, whenInWords } from "../model/stalls.js";
 import { isOn } from "../wire.js";
 import { ChecksView } from "./checks.js";
 import { make, part, setText } from "./parts.js";
 import { StallList } from "./stall-list.js";
 
-const NOBODY_WAITED = "No request had to wait for it.";
+const NOBODY_WAITED = "Nobody had to wait for it.";
 const UNFINISHED = "It had not ended when its process did. ";
 /** To have waited this part of its length for a processor is worth a word. */
 const STARVED = 0.1;
@@ -27,35 +27,47 @@ export function verdictOf(stall) {
   const held = isOver ? `${place} held the loop for ${length}` : `${place} holds the loop`;
   // While it lasts it may still turn out to be its own fault.
   const title = stall.starved && isOver ? `The machine is too busy: a step took ${length}` : held;
-  const { count, delay_ms: delayMs } = stall.victims;
   const waited = `It waited ${formatMs(stall.starved_ms)} of its ${length} for a processor. `;
   const why = stall.starved_ms >= STARVED * stall.duration_ms ? [waited] : [];
   if (stall.unfinished) why.unshift(UNFINISHED);
-  if (!count) return { title, body: [...why, isOver ? NOBODY_WAITED : "Nobody else can run."] };
-  const body = [
-    ...why,
-    isOver ? "It delayed " : "It delays ",
-    { strong: countOf(count, "request") },
-    " by ",
-    { strong: formatMs(delayMs) },
-    count === 1 ? "." : " together.",
-  ];
-  const { worst, worst_ms: worstMs } = stall.victims;
+  const { victims } = stall;
+  // In a program without requests it is the tasks that wait.
+  const harm = victims.count ? delayOf(victims, "request") : victims.others?.count ? delayOf(victims.others, "task") : null;
+  if (!harm) return { title, body: [...why, isOver ? NOBODY_WAITED : "Nobody else can run."] };
+  return { title, body: [...why, isOver ? "It delayed " : "It delays ", ...harm] };
+}
+
+/**
+ * "2 tasks: poller by 1.90 s and ticker by 900 ms", or of many how long together, and the worst.
+ * @param {import("../wire.js").HeldUp} held
+ * @param {string} one
+ * @returns {(string | {strong: string})[]}
+ */
+function delayOf({ count, delay_ms: delayMs, worst, worst_ms: worstMs, named = [] }, one) {
+  const each = named.map(({ label, delay_ms: ms }) => [{ strong: label }, ` by ${formatMs(ms)}`]);
+  if (count === 1 && each.length) return [...each[0], "."];
+  if (count === each.length) {
+    const last = each.pop() ?? [];
+    const first = each.flatMap((words, i) => (i ? [", ", ...words] : words));
+    return [{ strong: countOf(count, one) }, ": ", ...first, " and ", ...last, "."];
+  }
+  const body = [{ strong: countOf(count, one) }, " by ", { strong: formatMs(delayMs) }, count === 1 ? "." : " together."];
   if (worst && worstMs && count > 1) body.push(" The worst: ", { strong: worst }, ` by ${formatMs(worstMs)}.`);
-  return { title, body };
+  return body;
 }
 
 /**
  * What the panel is about: a stall that is on or that the viewer chose, what the rules find now, or the
- * stall that did the most harm. A recording has no now: its stalls come before what was found at its end.
+ * last stall of the loop in sight. A recording has no now: its stalls come before what was found at its end.
  * @param {import("../model/history.js").History} history
  * @param {number} [chosen] id of a stall
+ * @param {number} [loop] the one in sight
  * @returns {{stall: import("../wire.js").Stall | null, finding: import("../wire.js").Finding | null}}
  */
-export function subjectOf(history, chosen = 0) {
+export function subjectOf(history, chosen = 0, loop = 0) {
   const { diagnosis } = history;
   const findings = diagnosis?.findings ?? [];
-  const stall = stallToTell(history, chosen);
+  const stall = stallToTell(history, chosen, loop);
   const first = findings.find((each) => each.id === diagnosis?.verdict.finding) ?? null;
   const isAsked = stall && (isOn(stall) || stall.id === chosen || history.hello?.recording);
   if (first && !first.stall && !isAsked) return { stall: null, finding: first };
@@ -74,6 +86,12 @@ function isOf({ stall: last, loop, place }, { loop: ofLoop, culprit }) {
   );
 }
 
+/** When and where it was, unless that is now and here. What the rules find has its time in its sentence. */
+function whenOf(history, loop, stall, finding) {
+  if (stall) return whenInWords(history, loop, { loop: stall.loop, endNs: isOn(stall) ? Infinity : endOf(stall) });
+  return finding ? whenInWords(history, loop, { loop: finding.loop, endNs: Infinity }) : "";
+}
+
 function calmWords(isPast) {
   if (isPast) return { title: "Nothing held the loop", body: "No step of this recording kept everybody waiting." };
   return { title: "Nothing holds the loop", body: "When one step keeps everybody waiting, its line shows here." };
@@ -83,6 +101,7 @@ export class FindingsView {
   #root;
   #title;
   #body;
+  #when;
   #jump;
   #list;
   #live;
@@ -103,6 +122,7 @@ export class FindingsView {
     this.#root = part(root, "findings");
     this.#title = part(root, "finding-title");
     this.#body = part(root, "finding-body");
+    this.#when = part(root, "finding-when");
     this.#jump = part(root, "finding-jump");
     this.#list = new StallList(root, (id) => (this.#chosen = { id, last: 0 }), signal);
     this.#live = part(root, "announcer");
@@ -112,13 +132,15 @@ export class FindingsView {
 
   /**
    * @param {import("../model/history.js").History} history
+   * @param {number} loop the one in sight
    * @returns {import("../wire.js").Stall | null} the stall that it tells of
    */
-  show(history) {
+  show(history, loop) {
     const last = history.lastStall?.id ?? 0;
     this.#chosen.last ||= last;
     if (this.#chosen.last !== last) this.#chosen = { id: 0, last };
-    const { stall, finding } = subjectOf(history, this.#chosen.id);
+    const { stall, finding } = subjectOf(history, this.#chosen.id, loop);
+    setText(this.#when, whenOf(history, loop, stall, finding));
     this.#checks.show(history.diagnosis, finding);
     this.#list.show(history, stall);
     this.#stall = stall;

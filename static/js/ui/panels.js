@@ -5,7 +5,7 @@
 
 import { formatDuration, formatLane, formatRound } from "../format.js";
 import { momentAt } from "../model/moment.js";
-import { changeInWords, silenceOf, stateInWords } from "../model/phase.js";
+import { LivePhase, changeInWords, silenceOf } from "../model/phase.js";
 import { BoxesView } from "./boxes.js";
 import { CodePane, subjectAt } from "./code-pane.js";
 import { FindingsView } from "./findings.js";
@@ -29,6 +29,7 @@ export class Panels {
   #code;
   #stall;
   #threshold;
+  #phase = new LivePhase();
   #refusal = "";
   #shownMs = -Infinity;
   #shownState = "";
@@ -97,15 +98,15 @@ export class Panels {
       ? loop && { busy: loop.utilisation, lag: loop.lag_ms }
       : history.metrics.of(loop?.id ?? -1)?.toldAt(moment.ns) ?? null;
     this.#status.showNumbers(loop, moment, told);
-    this.#rest = () => this.#showRest(nowMs, moment, state, failure);
+    this.#rest = () => this.#showRest(nowMs, moment, state, failure, loop?.id ?? 0);
     return true;
   }
 
-  #showRest(nowMs, moment, state, failure) {
+  #showRest(nowMs, moment, state, failure, loop) {
     const { history, viewport, stream, triggers, timeline } = this.#stage;
     const leftNs = viewport.isLive ? Infinity : timeline.scale.startNs;
     this.#status.showSentences(sentencesOf(history, stream, failure || this.#refusal, leftNs));
-    const stall = this.#findings.show(history);
+    const stall = this.#findings.show(history, loop);
     this.#stall.show(stall, nowMs);
     this.#threshold.show(history.stallNs);
     const selected = timeline.selected();
@@ -152,10 +153,9 @@ export class Panels {
     });
     const isBlocked = moment.running !== null && ns - moment.running.sinceNs >= history.stallNs;
     const sentence = silence.sentence || (isLive
-      ? stateInWords(moment, history.stallNs)
+      ? this.#phase.tell(moment, history.stallNs, nowMs)
       : changeInWords(history.lanes, text, moment, id, history.stallNs, choice.showsTasks));
-    // Only what runs must stay long enough to be read: without a line no second frame would come.
-    transport.showPhase(sentence, { nowMs, isLive: state === "live", tone: isBlocked ? "blocked" : isLive ? "live" : "held" });
+    transport.showPhase(sentence, isBlocked ? "blocked" : isLive ? "live" : "held");
     transport.showKeys(playback);
     return moment;
   }

@@ -66,7 +66,7 @@ export class StallList {
     if (!others.length) return;
     setText(this.#summary, shown ? othersInWords(shown, stalls) : countOf(others.length, "stall"));
     const listed = this.#box.open ? others.slice(0, MAX_LISTED) : [];
-    const rows = listed.map((stall) => [wordsOf(stall), `${harmInWords(stall)}, ${timeOf(history, stall)}`, String(stall.id)]);
+    const rows = listed.map((stall) => [wordsOf(stall), `${harmInWords(stall)}, ${timeOf(history, stall)}${pidOf(history, stall)}`, String(stall.id)]);
     const key = rows.join("\n");
     if (key === this.#key) return;
     this.#key = key;
@@ -84,6 +84,12 @@ export class StallList {
 function wordsOf(stall) {
   const place = stall.starved ? "a busy machine" : formatPlace(stall.culprit) || "one step";
   return `${place} ${formatMs(stall.duration_ms)}`;
+}
+
+/** Of several loops' stalls, whose it is. */
+function pidOf({ loops }, { loop: id }) {
+  const loop = loops?.length > 1 ? loops.find((each) => each.id === id) : null;
+  return loop ? `, pid ${loop.pid}` : "";
 }
 
 /** When it began, by the clock on the wall. */

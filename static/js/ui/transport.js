@@ -6,16 +6,11 @@
 import { SLOWNESSES } from "../view/playback.js";
 import { make, part, setText } from "./parts.js";
 
-/** Live, a sentence stays long enough to be read; the state of a blocked loop is told at once. */
-const READABLE_MS = 900;
-
 export class TransportView {
   #play;
   #speed;
   #phase;
   #head;
-  #saidMs = -Infinity;
-  #tone = "";
 
   /**
    * @param {ParentNode} root
@@ -53,14 +48,10 @@ export class TransportView {
   }
 
   /**
-   * @param {string} sentence
-   * @param {{nowMs: number, isLive: boolean, tone: string}} at
+   * @param {string} sentence of the moment that the boxes show
+   * @param {string} tone
    */
-  showPhase(sentence, { nowMs, isLive, tone }) {
-    const isFresh = tone !== this.#tone || tone === "blocked";
-    if (isLive && !isFresh && nowMs - this.#saidMs < READABLE_MS) return;
-    this.#tone = tone;
-    this.#saidMs = nowMs;
+  showPhase(sentence, tone) {
     if (this.#phase.dataset.tone !== tone) this.#phase.dataset.tone = tone;
     // Names of code stand between backticks.
     const key = sentence;
