@@ -154,6 +154,8 @@ class Kind(IntEnum):
     PHASE = 38
     """Request `a` was in a phase of FastAPI's from `u` to `t`, where it is told: `b` =
     dependencies, endpoint, serialization or background_task; its function."""
+    NAMED = 39
+    """Task `a` has the name `b`, which the program gave it."""
 
 
 class Origin(IntEnum):

@@ -78,7 +78,7 @@ def _note(rec: Recorder, task: Any, coro: Any, began: int, context: Any) -> None
     is_done = task.done()
     rec.ring.write(Kind.BORN, began, request << 32 | owner, entry.no, name)
     if not request and rec.current > 0:
-        tell_spawn(rec, entry.no)
+        tell_spawn(rec, task, entry)
     rec.ring.write(Kind.EAGER, began, ended, entry.no, is_done)
     if not is_done:
         entry.state = WAITING

@@ -29,6 +29,7 @@ from dashboard.recorder.peek import (
 )
 from dashboard.recorder.primitives import Role, Wait, count, nanoseconds
 from dashboard.recorder.sites import name_at
+from dashboard.recorder.titles import tell_title
 from dashboard.records import Detail, Kind
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ def note_reason(
     the wake it is left out: then whoever gives the lock back is who runs.
     """
     entry.named = True
+    if not entry.request:
+        tell_title(rec, task, entry)
     try:
         chain = follow(task)
         wait = explain(chain, task, entry.since_ns)

@@ -19,6 +19,7 @@ from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 
 from dashboard.recorder.spawns import tell_spawn
+from dashboard.recorder.titles import tell_title
 from dashboard.records import FIELD_SEPARATOR, Cell, Kind, RingState
 
 if TYPE_CHECKING:
@@ -55,6 +56,16 @@ HOOK_FACTOR = 3.2
 WRAPPERS = frozenset({"TaskHandle._run_coro", "TaskGroup._run_wrapped_task"})
 
 
+def _code_of(coro: Any) -> Any:
+    code = getattr(coro, "cr_code", None) or getattr(coro, "gi_code", None)
+    if code is None:
+        return None
+    if code.co_qualname in WRAPPERS and coro.cr_frame is not None:
+        # Not by its code, which all of them share: so never kept by that.
+        code = getattr(_wrapped(coro.cr_frame.f_locals), "cr_code", code)
+    return code
+
+
 def _wrapped(scope: Mapping[str, Any]) -> Any:
     return scope.get("coro") or getattr(scope.get("self"), "_coro", None)
 
@@ -71,10 +82,13 @@ class TaskEntry:
         "scope",
         "since_ns",
         "state",
+        "title",
     )
 
     route: int
     """String index of its request's name; not there before that is told."""
+    title: int
+    """String index of the name that it was given; not there before that is told."""
 
     def __init__(self, no: int) -> None:
         self.no = no
@@ -127,6 +141,7 @@ class Recorder:
         "tasks",
         "texts",
         "thread_id",
+        "titles",
     )
 
     def __init__(
@@ -167,6 +182,8 @@ class Recorder:
         """The same for methods of objects in C, by the hash of their function."""
         self.texts: dict[str, int] = {}
         """String indices of hosts and the like, see reasons.py."""
+        self.titles: dict[str, int] = {}
+        """String indices of the names that tasks were given, see titles.py."""
         self._codes: list[CodeType] = []
         # Kept alive, so that their ids stay theirs. To hash a code object takes a
         # walk over all of its instructions: a tenth of what recording cost.
@@ -217,7 +234,7 @@ class Recorder:
         owner = self.current & 0xFFFFFFFF
         self.ring.write(BORN, self.now_ns(), request << 32 | owner, number, name)
         if not request and self.current > 0:
-            tell_spawn(self, number)
+            tell_spawn(self, task, entry)
         return entry
 
     def adopt(self, task: Any, state: int) -> TaskEntry:
@@ -232,6 +249,7 @@ class Recorder:
         self.ring.write(
             Kind.ADOPTED, now, ADOPTED_AS[state], entry.no, self.name_task(task)
         )
+        tell_title(self, task, entry)
         return entry
 
     def adopt_again(self, tasks: set[Any], ready: set[Any]) -> None:
@@ -287,15 +305,19 @@ class Recorder:
         except Exception:  # noqa: BLE001 - a coroutine of somebody's own making
             return 0
 
+    def coroutine_of(self, task: Any) -> str:
+        """Return the name of a task's coroutine, its qualname; "" if it has none."""
+        try:
+            return _code_of(task.get_coro()).co_qualname
+        except Exception:  # noqa: BLE001 - a coroutine of somebody's own making
+            return ""
+
     def _name_coroutine(self, task: Any) -> int:
         coro = task.get_coro()
-        code = getattr(coro, "cr_code", None) or getattr(coro, "gi_code", None)
-        if code is None:
-            return self.intern(type(coro).__name__)
-        if code.co_qualname in WRAPPERS and coro.cr_frame is not None:
-            # Not by its code, which all of them share: so never kept by that.
-            code = getattr(_wrapped(coro.cr_frame.f_locals), "cr_code", code)
-        return self.name_code(code)
+        code = _code_of(coro)
+        return (
+            self.intern(type(coro).__name__) if code is None else self.name_code(code)
+        )
 
     def name_code(self, code: CodeType) -> int:
         index = self.names.get(id(code))

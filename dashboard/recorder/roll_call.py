@@ -74,6 +74,9 @@ class RollCall:
             entry.no,
             recorder.name_task(task),
         )
+        title = getattr(entry, "title", 0)
+        if title:
+            recorder.ring.write(Kind.NAMED, recorder.now_ns(), 0, entry.no, title)
         route = getattr(entry, "route", 0)
         if number > 0 and route:
             recorder.ring.write(Kind.REQUEST_NAME, recorder.now_ns(), 0, number, route)

@@ -141,7 +141,7 @@ def make_call_soon(rec: Recorder, loop: Any) -> Callable[..., Any]:
                             pack(buffer, offset, now, owner, number, name, tag)
                         # Made by a task, and for no request.
                         if 0 < owner < 1 << 31:
-                            tell_spawn(rec, number)
+                            tell_spawn(rec, task, entry)
                 elif entry.state == RUNNING:
                     # It hands itself back to the loop, as its step's end will tell.
                     entry.state = READY

@@ -653,3 +653,17 @@ def test_line_that_made_a_task(tape):
         "worker": "shop.py:7 in main",
         "other": "",
     }
+
+
+def test_given_name(tape):
+    """A task is called by the name that it was given, on its row with its coroutine."""
+    tape.born(2, "main.<locals>.poll", 5).put(Kind.NAMED, 6, 0, 2, tape.text("poller"))
+    tape.step(2, 10, 20).poll(20, 30).play()
+    before = tape.story("poller (poll)")
+    tape.put(Kind.NAMED, 40, 0, 2, tape.text("Ticker")).poll(30, 50).wake(2, 51)
+    tape.step(2, 60, 70, Kind.STEP_DONE)
+
+    assert before == "5 ready, 10 running poller, 20 waiting"
+    assert tape.story("Ticker (poll)") == (
+        f"{before}, 51 ready, 60 running Ticker, 70 gone"
+    )

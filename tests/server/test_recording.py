@@ -296,7 +296,7 @@ def test_brings_its_code(live):
 
 
 def test_begins_anywhere(live, monkeypatch):
-    """A part of a recording knows who lives at its beginning: name, line, reason."""
+    """A part of a recording knows who lives at its beginning: names, line, reason."""
     keeper = Keeper()
     session = Session(origin_ns=1, tape=keeper.tape)
     keeper.session = session
@@ -304,8 +304,9 @@ def test_begins_anywhere(live, monkeypatch):
     monkeypatch.setattr("dashboard.server.recordings.keeper.ROLL_NS", 1_000)
     loop = session.add_loop(identity())
     loop.model.names.strings += ["work", "sleep\x1f/srv/a.py\x1f7\x1fwork", "late"]
-    loop.model.names.strings += ["/srv/a.py\x1f3\x1fmain"]
+    loop.model.names.strings += ["/srv/a.py\x1f3\x1fmain", "Job 7"]
     loop.feed(put(Kind.BORN, 2_000, 0, 1, 1) + put(Kind.SPAWNED, 2_050, 0, 1, 4))
+    loop.feed(put(Kind.NAMED, 2_060, 0, 1, 5))
     loop.feed(put(Kind.STEP_WAITING, 2_100, 2_200, 1))
     loop.feed(put(Kind.REASON, 2_300, 9_000, 1, 2))
     for t in (2_500, 5_000, 7_500):
@@ -318,8 +319,8 @@ def test_begins_anywhere(live, monkeypatch):
     (loop,) = opened.session.loops.values()
     tasks = {task["name"]: task for task in opened.session.describe_tasks()}
 
-    assert tasks.keys() == {"work", "late"}
-    assert (tasks["work"]["reason"], tasks["work"]["where"]) == (
+    assert tasks.keys() == {"Job 7", "late"}
+    assert (tasks["Job 7"]["reason"], tasks["Job 7"]["where"]) == (
         "sleep",
         "a.py:7 in work",
     )
@@ -327,7 +328,7 @@ def test_begins_anywhere(live, monkeypatch):
     journal = opened.session.journal
     lanes = journal.snapshot().lanes
     spawns = {journal.text(lane.label): journal.text(lane.spawn) for lane in lanes}
-    assert spawns["work"] == "a.py:3 in main"
+    assert spawns["Job 7 (work)"] == "a.py:3 in main"
 
 
 def test_begins_with_loops_that_are_over(monkeypatch):

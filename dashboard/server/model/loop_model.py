@@ -110,6 +110,7 @@ class LoopModel:
         self._handlers: dict[int, Callable[[int, int, int, int], None]] = {
             Kind.BORN: self.tasks.born,
             Kind.SPAWNED: self.tasks.spawned,
+            Kind.NAMED: self.tasks.named,
             Kind.ADOPTED: self._on_adopted,
             Kind.WAKE: self._on_wake,
             Kind.DUE: self._on_due,

@@ -83,9 +83,22 @@ class Task:
     is_known: bool = True
     """Whether its name was told; else its birth was a record that we never saw."""
     told: int = 0
-    """The ring's string of its name, file and line."""
+    """The ring's string of its coroutine's name, file and line."""
+    coroutine: str = ""
+    """The name of its coroutine, by which it is called unless it was given one."""
     is_clockwork: bool = False
     """Whether a server keeps itself going by it."""
+
+    @property
+    def given(self) -> str:
+        """The name that the program gave it, or nothing."""
+        return "" if self.name == self.coroutine else self.name
+
+    @property
+    def label(self) -> str:
+        """Its name, and its coroutine in brackets if that is another: `poller (poll)`."""
+        function = self.coroutine.rpartition(".")[2]
+        return f"{self.name} ({function})" if self.given and function else self.name
 
     @property
     def counts_as(self) -> int:

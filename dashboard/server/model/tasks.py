@@ -60,6 +60,7 @@ class Tasks:
         task = self.by_no.get(no)
         if task is None:
             task = Task(no, "task", t, State.WAITING, t, is_known=False)
+            task.coroutine = task.name
             self.add(task, t)
         return task
 
@@ -72,7 +73,8 @@ class Tasks:
     def _name(self, task: Task, told: int) -> None:
         name = self._names.task(told)
         package = CLOCKWORK.get(name)
-        task.name, task.told, task.is_known = name, told, True
+        task.name = task.given or name
+        task.coroutine, task.told, task.is_known = name, told, True
         if package is not None:
             _, file = self._names.fields(told, 2)
             # Recordings of release 0.1.0 do not always tell the file.
@@ -182,7 +184,7 @@ class Tasks:
         task.lane = self._journal.add_lane(
             LaneKind.TASK,
             loop=self._loop,
-            label=task.name,
+            label=task.label,
             t=began,
             request=request.id if request is not None else 0,
             spawn=task.made_at,
@@ -198,8 +200,19 @@ class Tasks:
     def rename(self, task: Task, told: int) -> None:
         """The name of a task is told at last."""
         self._name(task, told)
+        self._show(task)
+
+    def named(self, t: int, u: int, a: int, b: int) -> None:
+        """It is told which name the program gave a task."""
+        task = self.by_no.get(a)
+        name = self._names.text(b)
+        if task is not None and name:
+            task.name = name
+            self._show(task)
+
+    def _show(self, task: Task) -> None:
         task.shown = self._journal.intern(task.name)
-        self._journal.rename_lane(task.lane, task.name, self._loop)
+        self._journal.rename_lane(task.lane, task.label, self._loop)
 
     def forget(self, task: Task, t: int, *, is_lost: bool = False) -> None:
         """A task is no more; `is_lost`: and nobody knows how it ended."""

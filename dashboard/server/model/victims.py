@@ -251,7 +251,7 @@ def of_request(request: Request, delay_ns: int) -> Victim:
 
 def is_unread(task: Task) -> bool:
     """Say whether a task is the server's for a request that has not begun."""
-    return task.since_ns == task.born_ns and task.name.endswith(SERVERS_TASK)
+    return task.since_ns == task.born_ns and task.coroutine.endswith(SERVERS_TASK)
 
 
 def unannounced(loop: LoopModel, requests: Requests, arrived: int) -> int:

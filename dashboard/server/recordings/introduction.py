@@ -28,7 +28,9 @@ class Living(NamedTuple):
 
     no: int
     told: int
-    """The loop's string of its name."""
+    """The loop's string of its coroutine's name."""
+    given: str
+    """The name that it was given, or nothing."""
     made_at: str
     state: int
     request: int
@@ -75,6 +77,7 @@ def _living(loop: ObservedLoop) -> list[Living]:
         Living(
             task.no,
             task.told,
+            task.given,
             task.made_at,
             task.state,
             numbers.get(id(task.request), 0),
@@ -146,6 +149,9 @@ def _call(present: Present, t: int) -> tuple[list[str], bytes]:
         does = DOES.get(task.state, 0)
         u = task.request << 32 | does
         records += RECORD.pack(t, u, task.no, task.told, LAP_1 + Kind.LIVES)
+        if task.given:
+            name = index_of(task.given)
+            records += RECORD.pack(t, 0, task.no, name, LAP_1 + Kind.NAMED)
         if task.made_at:
             line = index_of(*_take_apart(task.made_at))
             records += RECORD.pack(t, 0, task.no, line, LAP_1 + Kind.SPAWNED)
