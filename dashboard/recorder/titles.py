@@ -58,7 +58,8 @@ def given_by(frame: FrameType | None) -> str:
     for _ in range(REACH):
         if frame is None:
             break
-        if frame.f_code.co_name == "create_task":
+        module = str(frame.f_globals.get("__name__"))
+        if frame.f_code.co_name == "create_task" and module.startswith("asyncio."):
             name = frame.f_locals.get("name")
             # Of anything else asyncio makes a string: that would be to run a program.
             if type(name) is str:

@@ -38,7 +38,12 @@ def test_name_given_at_birth(run):
     async def program():
         await asyncio.sleep(0)
         loop = asyncio.get_running_loop()
+
+        def create_task(name):
+            return asyncio.create_task(poll())
+
         tasks = [
+            create_task("of our own"),
             asyncio.create_task(poll(), name="poller"),
             # uvloop tells nobody before it waits.
             loop.create_task(linger(), name="ticker"),
