@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_TITLES = 500
 MAX_LETTERS = 80
 #: From the birth of a task to the frame of asyncio's that knows its name.
-REACH = 3
+REACH = 8
 #: What anyio calls a task of a `functools.partial`.
 PARTIAL = "functools"
 
@@ -55,15 +55,20 @@ def given_by(frame: FrameType | None) -> str:
 
     Up to 3.12, and on uvloop, it has that name only once it is made.
     """
+    is_making = False
     for _ in range(REACH):
         if frame is None:
             break
         module = str(frame.f_globals.get("__name__"))
         if frame.f_code.co_name == "create_task" and module.startswith("asyncio."):
+            is_making = True
             name = frame.f_locals.get("name")
             # Of anything else asyncio makes a string: that would be to run a program.
             if type(name) is str:
                 return name
+        elif is_making:
+            # Whatever else is being made further out is another task.
+            break
         frame = frame.f_back
     return ""
 

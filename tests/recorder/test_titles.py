@@ -104,9 +104,9 @@ def test_names_of_functions(run):
         async with anyio.create_task_group() as group:
             group.start_soon(poll)
             group.start_soon(functools.partial(poll))
-            group.start_soon(poll, name="poller")
+            group.start_soon(linger, name="poller")
 
-    assert named(run(program)) == [("poll", "poller")]
+    assert named(run(program)) == [("linger", "poller")]
 
 
 def test_names_are_bounded(run, monkeypatch):
