@@ -121,4 +121,4 @@ def test_recorder_alone(installed, tmp_path):
 
     found = call(str(installed / "python"), "-c", code, cwd=tmp_path)
 
-    assert found == "False ['__version__', 'mark', 'observe', 'record']\n"
+    assert found == "False ['__version__', 'mark', 'observe', 'phases', 'record']\n"

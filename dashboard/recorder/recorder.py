@@ -308,7 +308,7 @@ class Recorder:
     def coroutine_of(self, task: Any) -> str:
         """Return the name of a task's coroutine, its qualname; "" if it has none."""
         try:
-            return _code_of(task.get_coro()).co_qualname
+            return str(_code_of(task.get_coro()).co_qualname)
         except Exception:  # noqa: BLE001 - a coroutine of somebody's own making
             return ""
 
