@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from dashboard import __version__
@@ -23,6 +22,7 @@ from dashboard.server.routes import (
     stall_routes,
     story_routes,
 )
+from dashboard.server.routes.assets import Assets
 from dashboard.server.routes.doors import Doors
 from dashboard.server.settings import Settings
 from dashboard.visitors import KnownNames
@@ -77,7 +77,7 @@ def create_app(
     app.include_router(experiment_routes.router)
     app.include_router(export_routes.router, dependencies=[page_routes.WHOLE])
     app.include_router(handout_routes.router, dependencies=[page_routes.WHOLE])
-    app.mount("/static", StaticFiles(directory=page_routes.find_assets("static")))
+    app.mount("/static", Assets(directory=page_routes.find_assets("static")))
     app.add_exception_handler(TriggerError, page_routes.explain_trigger_error)
     app.add_exception_handler(HTTPException, page_routes.explain_status)
     app.add_middleware(

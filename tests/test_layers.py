@@ -170,6 +170,7 @@ ARROWS = {
     "drops": {"budgets", "recording"},
     "drop_page": {"budgets", "dashboard", "handout_routes", "opening", "settings"},
     "scripts": set(),
+    "assets": set(),
     "handout": {"scripts"},
     "handout_routes": {
         "bundle",

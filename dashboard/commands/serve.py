@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import sys
 import threading
 from dataclasses import replace
@@ -50,11 +51,16 @@ def serve(
         settings = replace(settings, demo_port=ports.port_of(trial))
         ports.close(trial)
 
-    import uvicorn
+    # Modules are no garbage: to look through them again and again takes its time.
+    gc.disable()
+    try:
+        import uvicorn
 
-    from dashboard.app import create_app
+        from dashboard.app import create_app
 
-    app = create_app(settings, opened, beside)
+        app = create_app(settings, opened, beside)
+    finally:
+        gc.enable()
     config = uvicorn.Config(
         app,
         http="httptools",

@@ -197,8 +197,8 @@ class Dashboard:
             turn = self._turn() if self.reel is None else self.reel.run()
             turning = group.create_task(turn, name="turn")
             pushing = self._push_metrics(group)
-            self.triggers.start()
             if self.stage is not None:
+                self.triggers.start()
                 await self.stage.start()
             try:
                 yield

@@ -6,7 +6,8 @@ A recording of a made-up loop, the same in every run, is opened by the real comm
 time is from the command's start to the end of the frame in which the picture is whole,
 in headless Chromium without a GPU that waits for it; beside it the processor time of the
 server and of all of Chromium until then, and until all else has been read, too. Then
-that page is panned, with all of it in sight.
+that page is panned, where it has landed (at its worst stall) and with all of it in
+sight.
 """
 
 from __future__ import annotations
@@ -162,6 +163,9 @@ def main() -> None:
             f"{'data p95':>10}{'max':>8}{'heap MB':>9}"
         )
         pan = "n => bench.wheel({ deltaX: 25, shiftKey: true }, n)"
+        shown.measure("panning, at its stall", pan, 200)
+        shown.page.keyboard.press("End")
+        shown.page.wait_for_timeout(1_000)
         shown.measure("panning, all in sight", pan, 200)
         zoom = "n => bench.wheel({ deltaY: 12, ctrlKey: true }, n)"
         shown.measure("zooming", zoom, 200)

@@ -3,7 +3,8 @@ import { test } from "node:test";
 
 import { Spans } from "../../static/js/model/columns.js";
 import { BLOCK, Pool } from "../../static/js/model/pool.js";
-import { IDLE, READY, RUNNING, STATES, WAITING } from "../../static/js/wire.js";
+import { Sums } from "../../static/js/model/sums.js";
+import { IDLE, READY, RUNNING, WAITING } from "../../static/js/wire.js";
 import { seeded, spansOf } from "./support.js";
 
 test("a span ends where the next one begins, and the last one now", () => {
@@ -72,7 +73,7 @@ test("what ended before the kept time is dropped, the span that holds it stays",
   assert.equal(spans.startNs(0), 20);
 });
 
-test("a block's sums equal a walk over its spans, after dropping and thinning", () => {
+test("what is gathered from blocks equals a walk over their spans, after dropping and thinning", () => {
   const random = seeded(11);
   const spans = new Spans(new Pool(2));
   let t = 0;
@@ -81,21 +82,20 @@ test("a block's sums equal a walk over its spans, after dropping and thinning", 
     spans.push((t += 1 + Math.floor(random() * 50) * 1000), 1 + Math.floor(random() * 5), 0, 0);
     if (n % 300 === 299) spans.dropBefore(t - 9e6);
     if (n % 500 === 499) spans.thin((startNs) => startNs < t - 4e6, 48_000);
-    if (n % 97) continue;
-    for (let i = 0; i < spans.count; i += 1) {
-      if (!spans.isWholeBlock(i)) continue;
-      checked += 1;
-      const sums = new Array(STATES.length).fill(0);
-      let longest = 0;
-      for (let k = i; k < i + BLOCK; k += 1) {
-        const length = spans.endNs(k, t) - spans.startNs(k);
-        sums[spans.state(k)] += length - spans.ranNs(k);
-        sums[RUNNING] += spans.ranNs(k);
-        if (spans.state(k) === RUNNING) longest = Math.max(longest, length);
-      }
-      sums.forEach((sum, state) => assert.equal(spans.blockSumNs(i, state), sum));
-      assert.equal(spans.blockLongestRunNs(i), longest);
+    if (n % 17) continue;
+    const from = Math.floor(random() * spans.count);
+    const endNs = t - Math.floor(random() * 4e5);
+    const [gathered, walked] = [new Sums(), new Sums()];
+    const beyond = spans.gather(from, Infinity, endNs, gathered);
+    for (let k = from; k < beyond; k += 1) {
+      const at = spans.slot(k);
+      walked.add(spans.pool.states[at], spans.endNs(k, t) - spans.startNs(k), spans.pool.whos[at]);
     }
+    assert.deepEqual(gathered, walked);
+    // As many as end by then, and never the open one.
+    assert.ok(beyond === spans.count - 1 || beyond === from || spans.endNs(beyond - 1, t) <= endNs);
+    if (beyond < spans.count - 1) assert.ok(spans.endNs(beyond, t) > endNs);
+    if (beyond - from > 2 * BLOCK) checked += 1;
   }
   assert.ok(checked > 10);
 });

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { frameOf, minimapScale } from "../../static/js/draw/minimap.js";
+import { frameOf, minimapScale, readStrip } from "../../static/js/draw/minimap.js";
+import { Lane, Lanes } from "../../static/js/model/lanes.js";
+import { IDLE, LOOP_LANE, RUNNING, STATES } from "../../static/js/wire.js";
 
 const AT = { oldestNs: 0, nowNs: 600e9, leftNs: 590e9, rangeNs: 10e9, leftPx: 100, widthPx: 900 };
 
@@ -12,6 +14,25 @@ test("the strip shows the last minutes, ends now, and holds the viewer's stretch
   assert.equal(live.startNs, 480e9);
   assert.equal(live.endNs, 600e9);
   assert.ok(far.startNs <= 20e9 && far.endNs === 600e9);
+});
+
+test("a stall is seen in the strip, however much else there is", () => {
+  const lanes = new Lanes();
+  const loop = new Lane(1, LOOP_LANE, 1, "shop:app", 0, 0, lanes.pool);
+  lanes.add(loop);
+  let t = 0;
+  for (let i = 0; i < 9000; i += 1) {
+    loop.enter(t, RUNNING, 0, 0);
+    loop.enter((t += i === 4000 ? 200e6 : 1e5), IDLE, 0, 0);
+    t += 6e7;
+  }
+  const scale = minimapScale({ ...AT, nowNs: t, leftNs: 0 });
+  const [row] = readStrip(lanes.all, scale, { nowNs: t, stallNs: 100e6, heightPx: 24 });
+  const painted = [];
+  const fills = [...STATES, "blocked"];
+  row.runs.paint({ set fillStyle(name) { painted.push([name, 0]); }, fillRect() { painted.at(-1)[1] += 1; } }, row, fills);
+
+  assert.deepEqual(painted.find(([name]) => name === "blocked"), ["blocked", 1]);
 });
 
 test("what is no longer known takes no room, but a young recording has a minute of it", () => {

@@ -14,14 +14,11 @@ import time
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-import httpx
-
 from dashboard.demo import extras
 from dashboard.demo.scenario import shortened
 from dashboard.demo.stories import OURS
 from dashboard.errors import BadParameter, DemoUnavailable
 from dashboard.server.presses.budgets import MAX_COUNT, Budgets, price_of
-from dashboard.server.presses.sender import Plan, Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
 
     from dashboard.demo.scenario import Scenario
     from dashboard.demo.stories import Catalogue
-    from dashboard.server.presses.sender import RequestSink
+    from dashboard.server.presses.sender import Plan, RequestSink, Sender
 
 #: A hundred times a two-second block takes longer; nobody watches that.
 ANSWER_TIMEOUT_S = 60.0
@@ -67,7 +64,10 @@ class Triggers:
     ) -> None:
         self._target = target
         self.catalogue = catalogue
-        self._sender = Sender(sink, now_ns, answer_timeout_s, self._done)
+        self._sink = sink
+        self._now_ns = now_ns
+        self._answer_timeout_s = answer_timeout_s
+        self._sender: Sender | None = None
         self._budgets = Budgets()
         self._batches = itertools.count(1)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -83,16 +83,25 @@ class Triggers:
 
     def start(self) -> None:
         """Start the thread."""
+        # Not before: a page that has nothing to press is there without an HTTP client.
+        from dashboard.server.presses.sender import Sender
+
+        self._sender = Sender(
+            self._sink, self._now_ns, self._answer_timeout_s, self._done
+        )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
-            target=self._run, args=[self._loop], name="triggers", daemon=True
+            target=self._run,
+            args=[self._loop, self._sender],
+            name="triggers",
+            daemon=True,
         )
         self._thread.start()
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _run(self, loop: asyncio.AbstractEventLoop, sender: Sender) -> None:
         loop.run_forever()
         # In here, not from outside: nobody can stop the loop while this is under way.
-        loop.run_until_complete(self._sender.close())
+        loop.run_until_complete(sender.close())
         loop.close()
 
     async def stop(self) -> None:
@@ -121,8 +130,12 @@ class Triggers:
         if sentence := extras.missing(scenario.needs):
             raise DemoUnavailable(sentence)
         base = self._target(scenario.stage)
-        if self._loop is None:
+        if self._loop is None or self._sender is None:
             raise DemoUnavailable("the dashboard is shutting down")
+        import httpx
+
+        from dashboard.server.presses.sender import Plan
+
         price = price_of(scenario, numbers)
         self._budgets.take(scenario.id, leads, others, price)
         batch = f"b{next(self._batches)}"

@@ -1,7 +1,7 @@
 // @ts-check
 
 // The crowded columns of one lane on their way to the canvas: equal neighbours become one rectangle,
-// and each state is painted in one go. Flat arrays, used again for every lane.
+// and each state is painted in one go. Flat arrays, which can be filled again.
 
 import { BLOCKED, RUNNING } from "../wire.js";
 
@@ -9,7 +9,7 @@ import { BLOCKED, RUNNING } from "../wire.js";
 const TICKS = BLOCKED + 1;
 
 class Runs {
-  #edges = new Float64Array(768);
+  #edges = new Float64Array(96);
   count = 0;
 
   /** left, right and height of each run, one after the other */

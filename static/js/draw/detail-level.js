@@ -10,7 +10,7 @@
 //   3. and if anything ran in it, a green tick rises as high as the share of the column that ran, but
 //      never lower than can be seen; on the loop's lane lower for its housekeeping than for a request.
 
-import { BLOCK } from "../model/pool.js";
+import { Sums } from "../model/sums.js";
 import { MERGED } from "../model/thinning.js";
 import { BLOCKED, GONE, RUNNING, STATES } from "../wire.js";
 
@@ -84,13 +84,14 @@ export function resolve(spans, scale, nowNs, stallNs, pen, look = PLAIN_LOOK) {
       const beginNs = Math.floor(Math.max(startNs, scale.startNs) / columnNs) * columnNs;
       column.begin(Math.max(startNs, scale.startNs), beginNs + columnNs);
     }
-    if (spans.isWholeBlock(i) && spans.startNs(i + BLOCK) <= Math.min(column.endNs, nowNs)) {
-      column.addBlock(spans, i);
-      column.lastNs = spans.startNs(i + BLOCK);
-      i += BLOCK;
+    const beyond = spans.gather(i, lastNs, Math.min(column.endNs, nowNs), sums);
+    if (beyond > i) {
+      i = beyond;
       at = spans.slot(i);
+      column.lastNs = starts[at];
     } else {
-      column.add(state, lengthNs, isMerged ? 0 : whos[at], isMerged ? spans.ranNs(i) : 0);
+      // It is the last one, or reaches into the next column.
+      sums.add(states[at], lengthNs, whos[at]);
       column.lastNs = endNs;
       i += 1;
       at = next;
@@ -99,8 +100,8 @@ export function resolve(spans, scale, nowNs, stallNs, pen, look = PLAIN_LOOK) {
   column.end(GONE);
 }
 
-// The sums of the column being filled. One array for all: only one column is open at a time.
-const sumsNs = new Float64Array(STATES.length);
+// Of the column being filled. One for all: only one column is open at a time.
+const sums = new Sums();
 
 class Column {
   #scale;
@@ -108,10 +109,7 @@ class Column {
   #stallNs;
   #pen;
   #least;
-  #isServed = false;
   #leftPx = NaN;
-  #isBlocked = false;
-  #first = GONE;
   /** What the lane was in before this column: it has the rest of it. */
   #before = GONE;
   /** Where the slices gathered so far end, and where the column must. */
@@ -124,27 +122,13 @@ class Column {
     this.#stallNs = stallNs;
     this.#pen = pen;
     this.#least = ticks;
-    sumsNs.fill(0);
+    sums.clear();
   }
 
   begin(startNs, endNs) {
     if (!Number.isNaN(this.#leftPx)) this.#before = this.#draw();
     this.#leftPx = Math.floor(this.#scale.toPx(startNs) + ROUNDING_PX);
     this.endNs = endNs;
-  }
-
-  add(state, lengthNs, who, ranNs) {
-    sumsNs[state] += lengthNs - ranNs;
-    sumsNs[RUNNING] += ranNs;
-    if (who && state === RUNNING) this.#isServed = true;
-    if (this.#first === GONE) this.#first = state;
-    if (state === RUNNING && lengthNs >= this.#stallNs) this.#isBlocked = true;
-  }
-
-  addBlock(spans, i) {
-    for (let s = 0; s < STATES.length; s += 1) sumsNs[s] += spans.blockSumNs(i, s);
-    if (this.#first === GONE) this.#first = spans.state(i);
-    if (spans.blockLongestRunNs(i) >= this.#stallNs) this.#isBlocked = true;
   }
 
   /**
@@ -168,32 +152,29 @@ class Column {
   #draw() {
     const ground = this.#groundState();
     const rightPx = this.#rightPx();
-    if (this.#isBlocked) this.#pen.column(BLOCKED, this.#leftPx, rightPx, 0);
+    if (sums.longestRunNs >= this.#stallNs) this.#pen.column(BLOCKED, this.#leftPx, rightPx, 0);
     else if (ground !== GONE) this.#pen.column(ground, this.#leftPx, rightPx, this.#tick(ground, rightPx));
-    sumsNs.fill(0);
-    this.#isBlocked = false;
-    this.#isServed = false;
-    this.#first = GONE;
+    sums.clear();
     return ground;
   }
 
   #groundState() {
     let ground = GONE;
     for (let s = GONE + 1; s < STATES.length; s += 1) {
-      if (s !== RUNNING && sumsNs[s] > (ground === GONE ? 0 : sumsNs[ground])) ground = s;
+      if (s !== RUNNING && sums.ns[s] > (ground === GONE ? 0 : sums.ns[ground])) ground = s;
     }
     if (ground !== GONE) return ground;
-    if (this.#first === RUNNING && this.#before !== GONE) return this.#before;
-    return this.#first;
+    if (sums.first === RUNNING && this.#before !== GONE) return this.#before;
+    return sums.first;
   }
 
   #tick(ground, rightPx) {
-    const ranNs = sumsNs[RUNNING];
+    const ranNs = sums.ns[RUNNING];
     if (ground === RUNNING) return 0;
     // At the edge of a life the column is not full: then the share is of what there is.
     let wholeNs = (rightPx - this.#leftPx) * this.#scale.nsPerPx;
-    if (this.#before === GONE) wholeNs = sumsNs.reduce((sum, ns) => sum + ns, 0);
-    const least = this.#isServed ? this.#least.served : this.#least.own;
+    if (this.#before === GONE) wholeNs = sums.ns.reduce((sum, ns) => sum + ns, 0);
+    const least = sums.isServed ? this.#least.served : this.#least.own;
     return tickOf(ranNs, wholeNs, least);
   }
 }

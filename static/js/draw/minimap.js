@@ -4,7 +4,8 @@
 // around the stretch in the big picture.
 
 import { Scale } from "../view/scale.js";
-import { BLOCKED, LOOP_LANE, RUNNING } from "../wire.js";
+import { BLOCKED, LOOP_LANE } from "../wire.js";
+import { ColumnRuns } from "./column-runs.js";
 import { resolve } from "./detail-level.js";
 
 /** The strip shows at least this much, and this many times what the big picture shows. */
@@ -31,40 +32,41 @@ export function minimapScale({ oldestNs, nowNs, leftNs, rangeNs, leftPx, widthPx
 }
 
 /**
+ * What the loops did, a row each, ready to be painted: to read it costs far more than to paint it again.
+ * @param {readonly import("../model/lanes.js").Lane[]} lanes
+ * @param {Scale} scale
+ * @param {{nowNs: number, stallNs: number, heightPx: number}} at
+ * @returns {{runs: ColumnRuns, topPx: number, heightPx: number}[]}
+ */
+export function readStrip(lanes, scale, { nowNs, stallNs, heightPx: roomPx }) {
+  const loops = lanes.filter(({ kind }) => kind === LOOP_LANE);
+  const pitchPx = (roomPx - 4) / Math.max(loops.length, 1);
+  const heightPx = pitchPx - 1;
+  return loops.map(({ spans }, k) => {
+    const runs = new ColumnRuns();
+    const column = (state, leftPx, rightPx, tick) => {
+      const toPx = Math.max(rightPx, leftPx + (state === BLOCKED ? MIN_STALL_PX : 1));
+      runs.add(state, leftPx, toPx, heightPx);
+      if (tick) runs.addTick(leftPx, toPx, Math.max(Math.round(tick * heightPx), 1));
+    };
+    resolve(spans, scale, nowNs, stallNs, { slice: (s, l, r) => column(s, l, r, 0), column }, LOOK);
+    return { runs, topPx: 2 + k * pitchPx, heightPx };
+  });
+}
+
+/**
  * @param {CanvasRenderingContext2D} ctx
  * @param {object} scene
- * @param {readonly import("../model/lanes.js").Lane[]} scene.lanes
+ * @param {ReturnType<typeof readStrip>} scene.strip
  * @param {Scale} scene.scale
- * @param {number} scene.nowNs
- * @param {number} scene.stallNs
  * @param {{startNs: number, endNs: number}} scene.sight
  * @param {{widthPx: number, heightPx: number}} scene.size
  * @param {import("../theme.js").Palette} palette
  */
-export function drawMinimap(ctx, { lanes, scale, nowNs, stallNs, sight, size }, palette) {
+export function drawMinimap(ctx, { strip, scale, sight, size }, palette) {
   ctx.fillStyle = palette.bg;
   ctx.fillRect(0, 0, size.widthPx, size.heightPx);
-  const loops = lanes.filter(({ kind }) => kind === LOOP_LANE);
-  const rowPx = (size.heightPx - 4) / Math.max(loops.length, 1);
-  const stalls = [];
-  loops.forEach((lane, k) => {
-    const topPx = 2 + k * rowPx;
-    const bar = (state, leftPx, rightPx, tick) => {
-      if (state === BLOCKED) {
-        stalls.push({ leftPx, widthPx: Math.max(rightPx - leftPx, MIN_STALL_PX), topPx });
-        return;
-      }
-      ctx.fillStyle = palette.fills[state];
-      ctx.fillRect(leftPx, topPx, Math.max(rightPx - leftPx, 1), rowPx - 1);
-      if (!tick) return;
-      ctx.fillStyle = palette.fills[RUNNING];
-      const tickPx = Math.max(tick * (rowPx - 1), 1);
-      ctx.fillRect(leftPx, topPx + rowPx - 1 - tickPx, Math.max(rightPx - leftPx, 1), tickPx);
-    };
-    resolve(lane.spans, scale, nowNs, stallNs, { slice: (s, l, r) => bar(s, l, r, 0), column: bar }, LOOK);
-  });
-  ctx.fillStyle = palette.fills[BLOCKED];
-  for (const { leftPx, widthPx, topPx } of stalls) ctx.fillRect(leftPx, topPx, widthPx, rowPx - 1);
+  for (const row of strip) row.runs.paint(ctx, row, palette.fills);
   const frame = frameOf(scale, sight);
   ctx.strokeStyle = palette.ink;
   ctx.lineWidth = 2;

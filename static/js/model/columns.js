@@ -6,11 +6,10 @@
 
 import { GONE, RUNNING, STATES } from "../wire.js";
 import { BLOCK, Pool } from "./pool.js";
+import { RAN_UNIT_NS } from "./sums.js";
 import { GROUP, Group, MERGED } from "./thinning.js";
 
 const SHIFT = Math.log2(BLOCK);
-/** Of a merged span the running time stands in place of `who`, in these units: it fits for an hour. */
-const RAN_UNIT_NS = 1000;
 
 /** One for all lanes: only one is thinned at a time. */
 const group = new Group();
@@ -105,6 +104,8 @@ export class Spans {
 
   /** Forget spans that ended before this time. The open span always stays. */
   dropBefore(ns) {
+    // Most lanes have nothing that old, and are asked again and again.
+    if (this.count && this.startNs(0) > ns) return;
     const keep = this.firstEndingAfter(ns);
     this.#head += keep;
     this.count -= keep;
@@ -164,19 +165,43 @@ export class Spans {
     return this.count && ns >= this.startNs(0) ? this.firstEndingAfter(ns) : -1;
   }
 
-  /** May a block's sums stand for the spans i … i + BLOCK - 1? */
-  isWholeBlock(i) {
-    return ((this.#head + i) & (BLOCK - 1)) === 0 && i + BLOCK < this.count;
-  }
-
-  /** Time in one state over the block that begins at i. */
-  blockSumNs(i, state) {
-    return this.#pool.sums[this.#blocks[(this.#head + i) >> SHIFT] * STATES.length + state];
-  }
-
-  /** The longest run in the block that begins at i. */
-  blockLongestRunNs(i) {
-    return this.#pool.longestRuns[this.#blocks[(this.#head + i) >> SHIFT]];
+  /**
+   * Sum up spans from i on, whole blocks by their sums: of a crowded pixel nobody looks at each span.
+   * @param {number} i
+   * @param {number} lastNs none begins later
+   * @param {number} endNs none ends later
+   * @param {import("./sums.js").Sums} into
+   * @returns {number} the first span that is not among them
+   */
+  gather(i, lastNs, endNs, into) {
+    const { starts, states, whos, sums, longestRuns } = this.#pool;
+    const { ns } = into;
+    // The open span has no end yet.
+    const open = this.#head + this.count - 1;
+    let k = this.#head + i;
+    let block = this.#blocks[k >> SHIFT];
+    let at = (block << SHIFT) | (k & (BLOCK - 1));
+    while (k < open && starts[at] <= lastNs) {
+      const isWhole = (k & (BLOCK - 1)) === 0 && k + BLOCK <= open;
+      const after = this.#blocks[(k >> SHIFT) + 1];
+      if (isWhole && starts[after << SHIFT] <= endNs) {
+        for (let s = 0, from = block * STATES.length; s < STATES.length; s += 1) ns[s] += sums[from + s];
+        into.longestRunNs = Math.max(into.longestRunNs, longestRuns[block]);
+        if (into.first === GONE) into.first = states[at] & ~MERGED;
+        k += BLOCK;
+        block = after;
+        at = block << SHIFT;
+        continue;
+      }
+      const isLast = (k & (BLOCK - 1)) === BLOCK - 1;
+      const nextAt = isLast ? after << SHIFT : at + 1;
+      if (starts[nextAt] > endNs) break;
+      into.add(states[at], starts[nextAt] - starts[at], whos[at]);
+      if (isLast) block = after;
+      at = nextAt;
+      k += 1;
+    }
+    return k - this.#head;
   }
 
   get #isFull() {

@@ -3,10 +3,12 @@
 // What happened in a marked stretch of time: time per state of the loops and of the requests, and
 // which runs took the loop longest. Pure; whole blocks of spans are taken by their sums.
 
-import { BLOCK } from "./pool.js";
+import { Sums } from "./sums.js";
 import { GONE, LOOP_LANE, RUNNING, STATES, isRequestKind } from "../wire.js";
 
 export const MAX_CULPRITS = 4;
+/** One for all lanes: they are summed up one after the other. */
+const sums = new Sums();
 
 /**
  * @typedef {{info: number, who: number, count: number, ns: number, longestNs: number, lane: number,
@@ -68,20 +70,20 @@ export function totalsOf(lanes, area, nowNs, stallNs) {
 export function sumStates(spans, startNs, endNs, nowNs, into) {
   let i = spans.firstEndingAfter(startNs);
   while (i < spans.count && spans.startNs(i) < endNs) {
-    const isWhole = spans.isWholeBlock(i) && spans.startNs(i) >= startNs && spans.startNs(i + BLOCK) <= endNs;
-    if (isWhole) {
-      for (let state = GONE + 1; state < STATES.length; state += 1) into[state] += spans.blockSumNs(i, state);
-      i += BLOCK;
-    } else {
-      const lengthNs = Math.min(spans.endNs(i, nowNs), endNs) - Math.max(spans.startNs(i), startNs);
-      if (spans.state(i) !== GONE && lengthNs > 0) {
-        // Of a merged span's part, its share: more is not known of it.
-        const ranNs = spans.ranNs(i) * (lengthNs / (spans.endNs(i, nowNs) - spans.startNs(i)));
-        into[spans.state(i)] += lengthNs - ranNs;
-        into[RUNNING] += ranNs;
-      }
-      i += 1;
+    if (spans.startNs(i) >= startNs) {
+      sums.clear();
+      i = spans.gather(i, endNs, endNs, sums);
+      for (let state = GONE + 1; state < STATES.length; state += 1) into[state] += sums.ns[state];
+      if (i === spans.count || spans.startNs(i) >= endNs) return;
     }
+    const lengthNs = Math.min(spans.endNs(i, nowNs), endNs) - Math.max(spans.startNs(i), startNs);
+    if (spans.state(i) !== GONE && lengthNs > 0) {
+      // Of a merged span's part, its share: more is not known of it.
+      const ranNs = spans.ranNs(i) * (lengthNs / (spans.endNs(i, nowNs) - spans.startNs(i)));
+      into[spans.state(i)] += lengthNs - ranNs;
+      into[RUNNING] += ranNs;
+    }
+    i += 1;
   }
 }
 

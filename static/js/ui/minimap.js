@@ -2,7 +2,7 @@
 
 // The strip below the timeline: all that is still known. Drag the frame, or click to go there.
 
-import { drawMinimap, minimapScale } from "../draw/minimap.js";
+import { drawMinimap, minimapScale, readStrip } from "../draw/minimap.js";
 import { Canvas } from "../view/canvas.js";
 import { part } from "./parts.js";
 
@@ -14,8 +14,11 @@ export class Minimap {
   #canvas;
   /** @type {import("../view/scale.js").Scale | null} */
   #scale = null;
-  #drawnMs = -Infinity;
-  #drawnKey = "";
+  /** @type {ReturnType<typeof readStrip>} */
+  #strip = [];
+  #readMs = -Infinity;
+  #readKey = "";
+  #drawnKey = "never";
 
   /**
    * @param {ParentNode} root
@@ -51,45 +54,44 @@ export class Minimap {
 
   /** The style changed: draw it anew. */
   restyle() {
-    this.#drawnMs = -Infinity;
-    this.#drawnKey = "";
+    this.#drawnKey = "never";
   }
 
   /**
-   * A strip of a minute moves by a pixel in a tenth of a second: more often would be waste.
+   * A strip of a minute moves by a pixel in a tenth of a second: to read it more often would be waste, and
+   * of a recording, where nothing is new, to read it again. The frame follows the hand.
    * @param {number} nowMs
    * @param {number} nowNs
    * @param {import("../theme.js").Palette} palette
    */
   draw(nowMs, nowNs, palette) {
-    const viewport = this.#viewport;
-    const leftNs = viewport.leftNs(nowNs);
-    const key = viewport.isLive ? "" : `${leftNs} ${viewport.rangeNs}`;
-    if (nowMs - this.#drawnMs < REFRESH_MS && key === this.#drawnKey) return;
-    const size = this.#canvas.fit();
-    if (size.widthPx < 1 || size.heightPx < 1) return;
-    this.#drawnMs = nowMs;
+    const { rangeNs } = this.#viewport;
+    const leftNs = this.#viewport.leftNs(nowNs);
+    const isNew = nowMs - this.#readMs >= REFRESH_MS && this.#read(nowMs, nowNs, leftNs, palette);
+    const key = this.#viewport.isLive ? "" : `${leftNs} ${rangeNs}`;
+    if (!this.#scale || (!isNew && key === this.#drawnKey)) return;
     this.#drawnKey = key;
-    this.#scale = minimapScale({
-      oldestNs: this.#history.oldestNs,
-      nowNs,
-      leftNs,
-      rangeNs: viewport.rangeNs,
-      whole: viewport.whole,
-      leftPx: palette.gutterPx,
-      widthPx: size.widthPx - palette.gutterPx,
-    });
-    drawMinimap(
-      this.#canvas.context,
-      {
-        lanes: this.#history.lanes.all,
-        scale: this.#scale,
-        nowNs,
-        stallNs: this.#history.stallNs,
-        sight: { startNs: leftNs, endNs: leftNs + viewport.rangeNs },
-        size,
-      },
-      palette,
-    );
+    const size = this.#canvas.fit();
+    const sight = { startNs: leftNs, endNs: leftNs + rangeNs };
+    drawMinimap(this.#canvas.context, { strip: this.#strip, scale: this.#scale, sight, size }, palette);
+  }
+
+  /** @returns {boolean} is it another one? */
+  #read(nowMs, nowNs, leftNs, { gutterPx }) {
+    const { widthPx, heightPx } = this.#canvas.fit();
+    if (widthPx < 1 || heightPx < 1) return false;
+    const { lanes, oldestNs, stallNs, tNs } = this.#history;
+    const { rangeNs, whole } = this.#viewport;
+    const place = { leftPx: gutterPx, widthPx: widthPx - gutterPx };
+    const scale = minimapScale({ oldestNs, nowNs, leftNs, rangeNs, whole, ...place });
+    // The canvas, too, is another one when it gets other pixels: it is empty then.
+    const { width } = this.#canvas.context.canvas;
+    const key = [scale.startNs, scale.endNs, scale.leftPx, widthPx, heightPx, width, stallNs, tNs].join();
+    if (key === this.#readKey) return false;
+    this.#readKey = key;
+    this.#readMs = nowMs;
+    this.#scale = scale;
+    this.#strip = readStrip(lanes.all, scale, { nowNs, stallNs, heightPx });
+    return true;
   }
 }
