@@ -74,7 +74,7 @@ export function sumStates(spans, startNs, endNs, nowNs, into) {
       sums.clear();
       i = spans.gather(i, endNs, endNs, sums);
       for (let state = GONE + 1; state < STATES.length; state += 1) into[state] += sums.ns[state];
-      if (i === spans.count || spans.startNs(i) >= endNs) return;
+      if (spans.startNs(i) >= endNs) return;
     }
     const lengthNs = Math.min(spans.endNs(i, nowNs), endNs) - Math.max(spans.startNs(i), startNs);
     if (spans.state(i) !== GONE && lengthNs > 0) {
