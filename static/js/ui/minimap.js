@@ -18,6 +18,8 @@ export class Minimap {
   #strip = [];
   #readMs = -Infinity;
   #readKey = "";
+  /** @type {import("../model/lanes.js").Lanes | null} */
+  #readLanes = null;
   #drawnKey = "never";
 
   /**
@@ -87,8 +89,9 @@ export class Minimap {
     // The canvas, too, is another one when it gets other pixels: it is empty then.
     const { width } = this.#canvas.context.canvas;
     const key = [scale.startNs, scale.endNs, scale.leftPx, widthPx, heightPx, width, stallNs, tNs].join();
-    if (key === this.#readKey) return false;
+    if (key === this.#readKey && lanes === this.#readLanes) return false;
     this.#readKey = key;
+    this.#readLanes = lanes;
     this.#readMs = nowMs;
     this.#scale = scale;
     this.#strip = readStrip(lanes.all, scale, { nowNs, stallNs, heightPx });
