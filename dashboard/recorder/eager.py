@@ -68,8 +68,7 @@ class EagerHooks:
 def _note(rec: Recorder, task: Any, coro: Any, began: int, context: Any) -> None:
     """Record a task that was never handed to the loop: it has run already."""
     ended = rec.now_ns()
-    code = getattr(coro, "cr_code", None)
-    name = rec.name_code(code) if code is not None else rec.name_task(task)
+    name = rec.name_coroutine(coro)
     # Not `or`: an empty context is falsy, and its tasks are nobody's request.
     context = copy_context() if context is None else context
     request = context.get(current_request, 0)

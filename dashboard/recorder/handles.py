@@ -19,6 +19,9 @@ DUE_WORTH_NS = 500_000
 # Called unbound: a look-up on the instance cannot be specialised by the
 # interpreter, as tasks may have a `__dict__`.
 is_done, was_cancelled, get_coro = Task.done, Task.cancelled, Task.get_coro
+#: The same as `get_coro`, for a task that may be over: one that ended in its eager first
+#: step has no coroutine any more, and CPython 3.12.1 crashes when its method is asked.
+coro_of = Task._coro.__get__  # type: ignore[attr-defined]
 
 
 def to_ns(seconds: float) -> int:

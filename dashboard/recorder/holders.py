@@ -11,7 +11,7 @@ from __future__ import annotations
 from asyncio import Task
 from typing import TYPE_CHECKING
 
-from dashboard.recorder.handles import get_coro
+from dashboard.recorder.handles import coro_of
 from dashboard.recorder.peek import exits_of, locals_of, step_in
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def find_holders(rec: Recorder) -> dict[int, int]:
         if not isinstance(task, Task):
             continue
         held: set[int] = set()
-        step = step_in(get_coro(task))
+        step = step_in(coro_of(task))
         while step is not None and left > 0:
             left -= 1
             code, coro, awaited = step

@@ -12,6 +12,7 @@ from asyncio import Task
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from dashboard.recorder.handles import coro_of
 from dashboard.recorder.reasons import is_users_file
 from dashboard.recorder.replacing import replaced, restore
 from dashboard.records import Kind
@@ -117,7 +118,7 @@ def _note(rec: Recorder, context: Any) -> None:
 def _defined_at(task: object) -> tuple[str, int, str]:
     """Return where a task's coroutine is written: of one that is gone all there is."""
     # By asyncio's own method, as a subclass may have another.
-    coro = Task.get_coro(task) if isinstance(task, Task) else None
+    coro = coro_of(task) if isinstance(task, Task) else None
     if type(coro) is not CoroutineType:
         return "", 0, ""
     code = coro.cr_code

@@ -16,6 +16,7 @@ from opcode import opmap
 from types import CoroutineType, FunctionType
 from typing import TYPE_CHECKING, Any
 
+from dashboard.recorder.handles import coro_of
 from dashboard.recorder.libraries import role_of
 from dashboard.recorder.peek import (
     FutureIter,
@@ -62,7 +63,6 @@ TIMEOUT = int(Detail.TIMEOUT)
 
 _roles: dict[int, Role] = {}
 _kept: list[CodeType] = []
-_get_coro = Task.get_coro
 
 
 class Chain:
@@ -139,7 +139,7 @@ def follow(task: Any) -> Chain:
     found: Any = None
     via: Any = None
     depth = user_depth = found_depth = 0
-    awaited: Any = _get_coro(task)
+    awaited: Any = coro_of(task)
     while awaited is not None and depth < MAX_DEPTH:
         kind = type(awaited)
         if kind is CoroutineType:

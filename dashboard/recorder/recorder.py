@@ -18,6 +18,7 @@ from threading import get_ident
 from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 
+from dashboard.recorder.handles import coro_of, is_done
 from dashboard.recorder.spawns import tell_spawn
 from dashboard.recorder.titles import tell_title
 from dashboard.records import FIELD_SEPARATOR, Cell, Kind, RingState
@@ -223,8 +224,8 @@ class Recorder:
     # ------------------------------------------------------------------ tasks
 
     def birth(self, task: Any, context: Any) -> TaskEntry | None:
-        """Number a task at the first sight of it; None if it is no task at all."""
-        if type(task) is not Task and not isinstance(task, Task):
+        """Number a task at the first sight of it; None if it is no task, or is over."""
+        if not isinstance(task, Task) or is_done(task):
             return None
         self.thread_id = get_ident()
         number = self.next_task()
@@ -301,19 +302,21 @@ class Recorder:
         What cannot be named has no name; that is no reason to stop recording.
         """
         try:
-            return self._name_coroutine(task)
+            # One that is written in Python has its own way to tell.
+            find = coro_of if isinstance(task, Task) else type(task).get_coro
+            return self.name_coroutine(find(task))
         except Exception:  # noqa: BLE001 - a coroutine of somebody's own making
             return 0
 
     def coroutine_of(self, task: Any) -> str:
         """Return the name of a task's coroutine, its qualname; "" if it has none."""
         try:
-            return str(_code_of(task.get_coro()).co_qualname)
+            return str(_code_of(coro_of(task)).co_qualname)
         except Exception:  # noqa: BLE001 - a coroutine of somebody's own making
             return ""
 
-    def _name_coroutine(self, task: Any) -> int:
-        coro = task.get_coro()
+    def name_coroutine(self, coro: Any) -> int:
+        """Return the string index of a coroutine: qualname, file, line."""
         code = _code_of(coro)
         return (
             self.intern(type(coro).__name__) if code is None else self.name_code(code)

@@ -10,7 +10,7 @@ import contextvars
 from asyncio import Task
 from typing import TYPE_CHECKING, Any
 
-from dashboard.recorder.handles import FirstStep, Handle, Wakeup, get_coro
+from dashboard.recorder.handles import FirstStep, Handle, Wakeup, get_coro, is_done
 from dashboard.recorder.reasons import note_reason
 from dashboard.recorder.recorder import (
     LASTING_NS,
@@ -113,7 +113,10 @@ def make_call_soon(rec: Recorder, loop: Any) -> Callable[..., Any]:
                 entry = find(id(task))
                 if entry is None:
                     # A done callback such as `tasks.discard` is of the same type.
-                    if kind is FirstStep or isinstance(task, Task):
+                    # Of one that is over nothing more is to be told.
+                    if kind is FirstStep or (
+                        isinstance(task, Task) and not is_done(task)
+                    ):
                         now = now_ns()
                         entry = new(TaskEntry)
                         entry.no = number = next_task()

@@ -32,6 +32,34 @@ def run(run):
 
 
 @needs_eager
+@pytest.mark.parametrize("name", [None, "given"])
+def test_eager_task_that_is_over(run, loop_factory, name):
+    """Whatever is done with a task that ended at once, its coroutine is not asked for:
+    CPython 3.12.1 would crash."""
+    if sys.version_info[:2] == (3, 13) and "uvloop" in loop_factory.__module__:
+        pytest.skip("uvloop passes what 3.13.0's own eager factory does not take")
+
+    async def quick():
+        return 42
+
+    async def fail():
+        raise ValueError
+
+    async def program():
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(asyncio.eager_task_factory)
+        loop.set_exception_handler(lambda *_: None)
+        task = loop.create_task(quick(), name=name)
+        loop.call_soon(task.cancel)
+        loop.create_task(fail(), name=name)  # noqa: RUF006 - nobody looks at it
+        await asyncio.sleep(0.01)
+        return task.result()
+
+    run(program)
+    assert program.result == 42
+
+
+@needs_eager
 def test_eager_tasks(run, loop_factory):
     """An eager task's first step is told, within that of its creator."""
     if sys.version_info[:2] == (3, 13) and "uvloop" in loop_factory.__module__:
