@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FAILED_PAUSE_S = 0.1
 #: A request of the open model that starts this much after its time counts as late.
 LATE_S = 0.01
+#: By which a server may know that it is under a load.
+USER_AGENT = "loopscope-loadgen"
 
 
 @dataclass(slots=True)
@@ -214,9 +216,7 @@ class _Line:
     ) -> None:
         self.transport = transport
         self._requests = [
-            httpx.Request(
-                "GET", target.url, headers={"user-agent": "loopscope-loadgen"}
-            )
+            httpx.Request("GET", target.url, headers={"user-agent": USER_AGENT})
             for target in targets
         ]
 

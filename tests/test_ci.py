@@ -106,7 +106,10 @@ def test_ctrl_c_is_no_error(tmp_path):
         stdout=subprocess.PIPE,
         cwd=ROOT,
     )
-    said = terminal.stdout.readline()
-    said += terminal.communicate(b"\x03", timeout=60)[0]
+    try:
+        said = terminal.stdout.readline()
+        said += terminal.communicate(b"\x03", timeout=50)[0]
+    finally:
+        terminal.kill()
 
     assert said.split() == [b"up", b"^C"]

@@ -19,9 +19,11 @@ DUE_WORTH_NS = 500_000
 # Called unbound: a look-up on the instance cannot be specialised by the
 # interpreter, as tasks may have a `__dict__`.
 is_done, was_cancelled, get_coro = Task.done, Task.cancelled, Task.get_coro
+# Any: a field of the task in C (3.11 to 3.13); where asyncio's is in Python there is none.
+_field: Any = getattr(Task, "_coro", None)
 #: The same as `get_coro`, for a task that may be over: one that ended in its eager first
 #: step has no coroutine any more, and CPython 3.12.1 crashes when its method is asked.
-coro_of = Task._coro.__get__  # type: ignore[attr-defined]
+coro_of: Any = get_coro if _field is None else _field.__get__
 
 
 def to_ns(seconds: float) -> int:

@@ -42,6 +42,7 @@ def tell_title(rec: Recorder, task: Any, entry: TaskEntry, given: str = "") -> N
             return
         if type(given) is not str:
             return
+    given = given[:MAX_LETTERS]
     title = rec.titles.get(given)
     if title is None:
         title = _learn(rec, task, given)
@@ -79,8 +80,11 @@ def _learn(rec: Recorder, task: Any, given: str) -> int:
     if len(rec.titles) >= MAX_TITLES:
         return 0
     # In one line, and without what separates fields in a string of the ring.
-    name = " ".join(given.split())[:MAX_LETTERS]
+    name = " ".join(given.split())
     qualname = rec.coroutine_of(task)
     is_functions = name in (qualname, PARTIAL) or name.endswith(f".{qualname}")
-    title = rec.titles[given] = 0 if is_functions or not name else rec.intern(name)
+    title = 0 if is_functions or not name else rec.intern(name)
+    if title or is_functions or not name:
+        # Otherwise another thread was at the table: next time.
+        rec.titles[given] = title
     return title

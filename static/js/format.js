@@ -23,6 +23,14 @@ export function formatDuration(ns) {
 }
 
 /**
+ * What a task or thread is called but for its number, if it is one of many: "worker (work)" of "worker 7 (work)".
+ * @param {string} label
+ */
+export function formatFamily(label) {
+  return label.replace(/[\s_-]*\d+(?= \(|$)/, "");
+}
+
+/**
  * "10 s" and not "10.0 s": of a number that was chosen, rather than measured.
  * @param {number} ns
  */

@@ -77,6 +77,10 @@ def test_a_second_file(served, open_page):
     let_go(page, make_recording(), "second.loopscope")
     expect(message).to_contain_text("Reading first.loopscope")
     expect(message).to_contain_text("drop second.loopscope again after that")
+    for _ in range(800):
+        if asked:
+            break
+        page.wait_for_timeout(50)
     asked[0].fulfill(status=429, json={"detail": "somebody else's is read"})
 
     expect(message).to_have_text("somebody else's is read")

@@ -245,3 +245,11 @@ def test_warm_up_is_forgotten():
     assert len(server.requests) >= 50
     assert notes.latencies_us == [[]]
     assert all(transport.is_closed for transport in server.transports)
+
+
+def test_demo_knows_a_load():
+    """The demo app tells of no request of a load what costs more than the request."""
+    from dashboard.demo.app import LOAD
+    from loadgen.users import USER_AGENT
+
+    assert USER_AGENT.encode() == LOAD

@@ -6,7 +6,7 @@ import pytest
 from tapes import MS, Tape
 
 from dashboard.records import Kind
-from dashboard.server.model.drain import LOOKED_NS, SOON_NS
+from dashboard.server.model.drain import LATEST_NS, LOOKED_NS, ROUND_NS, SOON_NS
 from dashboard.server.model.stalls import STALL_NS
 
 LONG = 4 * STALL_NS
@@ -130,6 +130,34 @@ def test_several_stalls(tape, pause, since):
     looked = (BEGAN - MS, END + MS + pause)[since]
 
     assert mosts(tape) == [(began + LONG - looked) / MS]
+
+
+def keep_busy(tape, t, until):
+    """The loop runs without a pause, and each round looks at its door."""
+    while t < until:
+        tape.step(1, t, t + 50 * MS, Kind.STEP_READY)
+        t += 50 * MS
+    tape.play()
+
+
+def test_stalls_of_a_busy_loop(tape):
+    """A loop that never pauses has looked long since: only the last stall counts."""
+    hold(tape, counted=0)
+    began = END + 60_000 * MS
+    keep_busy(tape, END, began)
+    hold(tape, counted=1, began=began, seen=began + LONG - MS)
+    take_in(tape, 1, began + LONG)
+
+    assert mosts(tape) == [(LONG + ROUND_NS) / MS]
+
+
+def test_who_never_comes(tape):
+    """Whom the kernel counted and another worker took is not waited for for ever."""
+    hold(tape, counted=1)
+    keep_busy(tape, END, END + LATEST_NS)
+    take_in(tape, 1, END + LATEST_NS)
+
+    assert mosts(tape) == [None]
 
 
 def test_request_inside_the_program(tape):

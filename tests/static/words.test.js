@@ -25,6 +25,12 @@ test("durations are told in the largest unit with three digits", () => {
   ]);
 });
 
+test("one of many is of a family, whatever its number", () => {
+  const families = ["worker-7 (work)", "AnyIO worker thread 12", "job 7", "poll2d", "poller (poll)"].map(format.formatFamily);
+
+  assert.deepEqual(families, ["worker (work)", "AnyIO worker thread", "job", "poll2d", "poller (poll)"]);
+});
+
 test("a number never parts from its unit at the end of a line", () => {
   assert.ok(!/ /.test(format.formatDuration(1.24e9) + format.formatPercent(0.5)));
 });

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 #: A loop that has polled this long between two stalls has taken in whatever lay at its
 #: door. One poll alone may last some ms, on a busy machine, with sockets at hand.
 LOOKED_NS = 20_000_000
+#: A round that has no poll of its own is no longer than that, as far as we know: between
+#: two polls that we are told of may lie a minute of rounds, each with its own look.
+ROUND_NS = 1_000_000_000
+#: Whom the kernel counted comes in this soon, or not at all: it was another worker's.
+LATEST_NS = 10_000_000_000
 #: A look at the kernel's queues this long before a stall ended has counted whoever
 #: waited for longer. Without one, who comes so soon after it may have waited.
 SOON_NS = 100_000_000
@@ -40,10 +45,14 @@ class Drain:
 
     def open(self, loop: LoopModel, stall: Stall) -> None:
         """A stall of the loop has ended: now it takes in who stands at its door."""
-        if not self._end_ns or loop.idle_ns - self._idle_ns >= LOOKED_NS:
-            # What came in the stall's own round, before its step, stood there, too. A
-            # loop without a pause looks each round, but does not tell.
-            self._since_ns = max(loop.polled_ns, stall.start_ns - LOOKED_NS)
+        if (
+            not self._end_ns
+            or loop.idle_ns - self._idle_ns >= LOOKED_NS
+            or stall.start_ns - self._end_ns >= SOON_NS
+        ):
+            # What came in the stall's own round, before its step, stood there, too.
+            round_ns = ROUND_NS if loop.shows_polls else LOOKED_NS
+            self._since_ns = max(loop.polled_ns, stall.start_ns - round_ns)
             self._first_ns = stall.end_ns
         self._end_ns, self._idle_ns = stall.end_ns, loop.idle_ns
         door = stall.victims.door
@@ -53,7 +62,7 @@ class Drain:
 
     def let_in(self, loop: LoopModel, t: int) -> int:
         """A request of others was taken in at `t`: it waited so long at most, or 0."""
-        if t < self._first_ns:
+        if not self._first_ns <= t < self._end_ns + LATEST_NS:
             return 0
         if self._left > 0 and loop.idle_ns - self._idle_ns < SOON_NS:
             self._left -= 1

@@ -257,19 +257,20 @@ class LoopModel:
         who = 0
         if owner > 0:
             task = self.tasks.find(owner, t)
-            info, request = task.shown, task.request
+            info, kin, request = task.shown, task.kin, task.request
             self.tasks.run(task, t)
             if request is not None:
                 who = request.id
                 # The server's own task serves it: its name would be uvicorn's.
-                info = request.shown if request.named else info
+                if request.named:
+                    info = kin = request.shown
         else:
-            info = self.lane.callback(-owner)
+            info = kin = self.lane.callback(-owner)
             request = self._call_request = self.tasks.serving.get(request_no)
             if request is not None:
                 who = request.id
                 self.requests.enter(request, State.RUNNING, t, 0)
-        self._running_label = info
+        self._running_label = kin
         self.lane.run(t, info, who)
 
     def relabel(self, text: str, who: int = 0) -> None:

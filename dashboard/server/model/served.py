@@ -148,6 +148,9 @@ class Served:
         request = self._tasks.serving.get(a)
         if request is not None and request.begun_ns <= t:
             name, function = self._loop.names.fields(b, 2)
+            if not name:
+                # There was no room for it among the ring's strings.
+                return
             start_ns = min(max(u, request.begun_ns), t)
             self._requests.phase(request, Phase(name, function, start_ns, t))
 

@@ -80,6 +80,8 @@ class Task:
     woken_ns: int = 0
     shown: int = 0
     """The journal's index of its name."""
+    kin: int = 0
+    """That of its coroutine's name: what a hundred workers take of a loop is one share."""
     is_known: bool = True
     """Whether its name was told; else its birth was a record that we never saw."""
     told: int = 0

@@ -87,6 +87,7 @@ class Tasks:
             self.forget(self.by_no[task.no], t)
         self.by_no[task.no] = task
         task.shown = self._journal.intern(task.name)
+        task.kin = self._journal.intern(task.coroutine)
         if task.state == State.WAITING:
             self._count_wait(task.reason, 1)
         if task.request is not None:
@@ -212,6 +213,7 @@ class Tasks:
 
     def _show(self, task: Task) -> None:
         task.shown = self._journal.intern(task.name)
+        task.kin = self._journal.intern(task.coroutine)
         self._journal.rename_lane(task.lane, task.label, self._loop)
 
     def forget(self, task: Task, t: int, *, is_lost: bool = False) -> None:

@@ -23,7 +23,7 @@ export function drawPhases(ctx, scale, row, phases, palette) {
     const leftPx = Math.max(Math.round(scale.toPx(startNs)), scale.leftPx);
     const rightPx = Math.min(Math.round(scale.toPx(endNs)), scale.rightPx);
     if (rightPx < scale.leftPx || leftPx > scale.rightPx) continue;
-    ctx.fillStyle = palette[STRENGTHS[name] ?? "faint"];
+    ctx.fillStyle = palette[Object.hasOwn(STRENGTHS, name) ? STRENGTHS[name] : "faint"];
     // A pixel of ground between two that touch.
     ctx.fillRect(leftPx, topPx, Math.max(rightPx - leftPx - 1, 1), HEIGHT_PX);
   }

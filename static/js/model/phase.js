@@ -52,6 +52,7 @@ export class LivePhase {
     const { running, ready, waitingCount, ns } = moment;
     const isBlocked = running !== null && ns - running.sinceNs >= stallNs;
     const isOver = nowMs - this.#sinceMs >= READABLE_MS;
+    if (isBlocked) [this.#ran, this.#sinceMs] = [nameOfRun(running), nowMs];
     if (isBlocked || (isOver && !isTold(moment))) return stateInWords(moment, stallNs);
     const name = running && isTold(moment) ? nameOfRun(running) : "";
     if (isOver) [this.#ran, this.#sinceMs] = [name, nowMs];

@@ -12,7 +12,7 @@ const NAMES = Object.freeze({ background_task: "background" });
  * @param {Phase} phase
  */
 export function nameOf({ name }) {
-  return NAMES[name] ?? name;
+  return Object.hasOwn(NAMES, name) ? NAMES[name] : name;
 }
 
 /**
@@ -32,7 +32,8 @@ export function totals(phases) {
 }
 
 /**
- * "dependencies 12.0 ms · endpoint 301 ms · background 1.20 s (3 tasks)"; empty where nothing is told.
+ * "dependencies 12.0 ms · endpoint 301 ms · background 1.20 s (3 times)"; empty where nothing is told. Of more
+ * than are told one by one it is known only within which time they were.
  * @param {readonly Phase[]} [phases]
  */
 export function phasesInWords(phases = []) {

@@ -136,7 +136,8 @@ export class RequestsView {
     writePhases(this.#parts["request-phases"], request?.phases, lane);
     if (!request) return setText(line, "");
     const culprit = culpritOf(request, history.stalls.values());
-    const because = culprit ? `, because ${formatPlace(culprit)} held the loop` : "";
+    const maybe = request.outside_most_ms ? "; if so," : ",";
+    const because = culprit ? `${maybe} because ${formatPlace(culprit)} held the loop` : "";
     setText(line, `#${request.id} ${request.method} ${request.route}: ${requestInWords(request)}${because}.`);
   }
 

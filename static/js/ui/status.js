@@ -3,7 +3,7 @@
 // The top of the page: the lamp, the numbers, and the line of sentences that nobody may miss.
 
 import { NBSP, countOf, formatCount, formatMs, formatPercent, formatPlace } from "../format.js";
-import { make, makeWord, part, setText } from "./parts.js";
+import { make, makeWord, part, resizeChildren, setText } from "./parts.js";
 
 /** @typedef {{text: string, tone: "warn" | "quiet", means?: string}} Sentence means: in more words, in MEANINGS */
 
@@ -103,13 +103,15 @@ export class StatusView {
     const key = sentences.map(({ text, tone }) => tone + text).join("\n");
     if (key === this.#shownSentences) return;
     this.#shownSentences = key;
-    this.#sentences.replaceChildren(
-      ...sentences.map(({ text, tone, means }) => {
-        const item = make("li", "", means ? makeWord(means, text) : text);
-        item.dataset.tone = tone;
-        return item;
-      }),
-    );
+    resizeChildren(this.#sentences, sentences.length, () => make("li", ""));
+    sentences.forEach(({ text, tone, means }, k) => {
+      const item = this.#sentences.children[k];
+      item.dataset.tone = tone;
+      const word = /** @type {HTMLElement | null} */ (item.firstElementChild);
+      // Its number grows while somebody is about to press it.
+      if (word?.dataset.means === means) setText(word ?? item, text);
+      else item.replaceChildren(means ? makeWord(means, text) : text);
+    });
   }
 }
 

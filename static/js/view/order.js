@@ -4,6 +4,7 @@
 // tasks below them when unfolded, then threads, processes and what stays open, then tasks of no request. Pure; knows
 // nothing of pixels but the stretch of time in sight.
 
+import { formatFamily } from "../format.js";
 import { GONE, IDLE, LOOP_LANE, PROCESS_LANE, TASK_LANE, THREAD_LANE, isRequestKind } from "../wire.js";
 import { acceptorOf } from "./choice.js";
 
@@ -83,7 +84,7 @@ export function orderLanes(lanes, sight, wanted) {
 /** Lanes of one key together, keys in the order of their first lane; by time all are one. */
 function sections(lanes, grouping, isMinor) {
   const found = new Map();
-  const keys = { name: (lane) => lane.label, spawn: (lane) => lane.spawn, worker: (lane) => lane.loop };
+  const keys = { name: (lane) => (lane.request ? lane.label : formatFamily(lane.label)), spawn: (lane) => lane.spawn, worker: (lane) => lane.loop };
   const keyOf = keys[grouping] ?? (() => 0);
   for (const lane of lanes) listOf(found, keyOf(lane)).push(lane);
   return [...found.values()].map((members) => ({ lanes: members, isMinor }));

@@ -4,6 +4,7 @@
 // ended keep their height and what is over makes room; culprit, pins and selection are always legible.
 // Pure.
 
+import { formatFamily } from "../format.js";
 import { LOOP_LANE } from "../wire.js";
 import { EVERYTHING, orderLanes } from "./order.js";
 
@@ -201,7 +202,7 @@ class Bunches {
       return null;
     }
     // Threads are numbered: their names differ, and yet they are one pool.
-    const name = lane.request || depth ? lane.label : lane.label.replace(/\d+$/, "");
+    const name = lane.request || depth ? lane.label : formatFamily(lane.label);
     const key = `${section} ${depth} ${lane.kind} ${name}`;
     if (!this.#open || key !== this.#key) this.#open = { lane, count: 0 };
     this.#key = key;
