@@ -446,7 +446,10 @@ def test_a_former_holder_of_a_lock_is_not_blamed(scene):
     ("names", "told"),
     [
         (["crunch"], "crunch computes in a worker thread and"),
-        (["crunch"] * 2, "crunch computes in worker threads, 2 at once, and"),
+        (
+            ["crunch"] * 2,
+            "Worker threads run crunch, 2 at once, and share the interpreter",
+        ),
         (["nap"] * 39 + ["crunch"], "One or more of 40 functions in worker threads"),
     ],
 )

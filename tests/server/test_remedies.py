@@ -42,6 +42,12 @@ def remedy(code: str, *lines: int):
             "total = await loop.run_in_executor(processes, sum, range(n))",
         ),
         (
+            "key = hashlib.pbkdf2_hmac('sha256', word, salt, rounds)",
+            "hashing or compression",
+            "key = await asyncio.to_thread("
+            "hashlib.pbkdf2_hmac, 'sha256', word, salt, rounds)",
+        ),
+        (
             "re.findall(pattern, text)",
             "regular expression",
             "await loop.run_in_executor(processes, re.findall, pattern, text)",

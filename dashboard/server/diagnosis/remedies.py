@@ -180,6 +180,8 @@ def _instead(
             "Or an asynchronous driver, such as aiosqlite, asyncpg or psycopg's. "
             "A sqlite3 connection needs check_same_thread=False for a thread."
         )
+    elif kind == "hashing or compression":
+        note = "It lets go of the interpreter meanwhile, so a thread is enough."
     elif is_own and kind == "file":
         note = "Or write the handler as a plain def: FastAPI runs it in a thread."
     made = any(isinstance(node, ast.Call) for node in ast.walk(call.func))
@@ -206,8 +208,8 @@ def _in_process(call: ast.Call, function: str) -> tuple[str, str] | None:
     if call.keywords:
         passed = f"functools.partial({passed})"
     note = (
-        "processes is one ProcessPoolExecutor for the whole app: a thread would "
-        "fight the loop for the interpreter."
+        "loop is asyncio.get_running_loop(), processes one ProcessPoolExecutor for the "
+        "whole app: a thread would fight the loop for the interpreter."
     )
     return f"await loop.run_in_executor(processes, {passed})", note
 

@@ -129,6 +129,8 @@ def _held(
         action = f"Replace {article} {BLOCKING.get(remedy.kind, remedy.kind)}."
         if remedy.kind == "computation":
             action = "Give the computation to a process."
+        elif remedy.kind == "hashing or compression":
+            action = "Give the hashing or compression to a thread."
     return Hit(
         line,
         f"{sentence}; {it} {said}." if said else f"{sentence}.",
@@ -219,7 +221,8 @@ def cpu_in_thread(look: Look) -> Iterator[Hit]:
     if len(names) == 1:
         who = f"{names[0]} computes in a worker thread and shares"
     elif len(kinds) == 1:
-        who = f"{kinds[0]} computes in worker threads, {len(names)} at once, and shares"
+        # Even forty that only sleep use some: it is in beginning and ending them.
+        who = f"Worker threads run {kinds[0]}, {len(names)} at once, and share"
     else:
         who = (
             f"One or more of {len(names)} functions in worker threads compute and share"
@@ -228,7 +231,10 @@ def cpu_in_thread(look: Look) -> Iterator[Hit]:
         "threads" if len(kinds) > 1 else kinds[0],
         f"{who} the interpreter with the loop: {look.cpu:.0%} of a processor, and "
         f"timers fire up to {duration(late_ns / 1e6)} late.",
-        "Give what computes a process: loop.run_in_executor(processes, …).",
+        "Give what computes a process: loop.run_in_executor(processes, …)."
+        if len(names) == 1
+        else "If they compute: a process, loop.run_in_executor(processes, …). "
+        "If they wait: async def, which needs no thread.",
         late_ns / 1e6,
     )
 
