@@ -45,11 +45,11 @@ class Product:
         """Return an answer's JSON."""
         return ask(self.url + path)
 
-    def post(self, scenario, **params):
+    def post(self, scenario, count=1, **params):
         """Press a button; return status and answer."""
         order = urllib.request.Request(
             f"{self.url}/api/trigger/{scenario}",
-            json.dumps({"params": params}).encode(),
+            json.dumps({"count": count, "params": params}).encode(),
         )
         try:
             with urllib.request.urlopen(order, timeout=20) as response:

@@ -32,6 +32,8 @@ LOAD = {
     "cancelled_task": 9,
     "blocking": 10,
 }
+#: Of which there may be many at once.
+CROWDS = ("fast", "slow", "threaded")
 ROUND_S = 0.5
 BLOCK_S = 0.4
 #: What goes wrong, by whoever asks: an unknown path, a refused parameter.
@@ -135,8 +137,11 @@ class Live:
         self.viewer.is_over = True
         self.product.stop()
 
-    def load(self, seconds):
-        """Send what `LOAD` and `ERRORS` say for so long, and wait until all is over."""
+    def load(self, seconds, crowd=1):
+        """Send what `LOAD` and `ERRORS` say for so long, and wait until all is over.
+
+        `crowd`: so many of each that may be many are sent at once.
+        """
         self.product.press("fast")
         ends_s = time.monotonic() + seconds
         number = 0
@@ -144,7 +149,8 @@ class Live:
             for scenario, every in LOAD.items():
                 if number % every == 0:
                     params = {"seconds": BLOCK_S} if scenario == "blocking" else {}
-                    self._press(scenario, **params)
+                    count = crowd if scenario in CROWDS else 1
+                    self._press(scenario, count, **params)
             self._err(ERRORS[number % len(ERRORS)])
             number += 1
             time.sleep(ROUND_S)
@@ -174,8 +180,8 @@ class Live:
 
         return wait_for(settle, "a moment in which nothing happens")
 
-    def _press(self, scenario, **params):
-        status, _ = self.product.post(scenario, **params)
+    def _press(self, scenario, count=1, **params):
+        status, _ = self.product.post(scenario, count, **params)
         self.presses += status == 202
         return status == 202
 

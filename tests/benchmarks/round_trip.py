@@ -1,6 +1,8 @@
 """Record a minute of mixed load, open it, and compare it with what the live page was told.
 
-    python tests/benchmarks/round_trip.py [--seconds 60]
+    python tests/benchmarks/round_trip.py [--seconds 60] [--crowd 1]
+
+`--crowd 5` sends five where one was sent.
 
 Prints what was compared, then what differs; ends with exit code 1 if anything does.
 `tests/round_trip.py` has the load and the comparison.
@@ -23,13 +25,14 @@ def main() -> int:
     """Read the flags and run."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--crowd", type=int, default=1, metavar="REQUESTS")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         file = folder / "load.loopscope"
         live = Live(folder)
         try:
-            live.load(options.seconds)
+            live.load(options.seconds, options.crowd)
             state = live.save(file)
             said, differences = compare(live, state, file)
         finally:

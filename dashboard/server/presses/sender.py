@@ -6,6 +6,7 @@ Lives in the triggers' thread and loop; touched from nowhere else.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
 import ssl
 from dataclasses import dataclass
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 
 #: The largest batch finds its connections again; what a rush leaves is closed.
 MAX_IDLE_CONNECTIONS = MAX_COUNT
+
+
+#: Trace ids begin with what only this run has. From there on, as span ids do, they count
+#: up from somewhere: a recording keeps both of each request, and what is random it
+#: cannot make smaller.
+RUN = secrets.token_hex(8)
+_span_ids = itertools.count(secrets.randbits(62) + 1)
 
 
 class RequestSink(Protocol):
@@ -198,7 +206,7 @@ class _Journey:
         sink: RequestSink,
         now_ns: Callable[[], int],
     ) -> None:
-        self.span_id = secrets.randbits(64) or 1
+        self.span_id = next(_span_ids)
         self.plan = plan
         self._sink = sink
         self._now_ns = now_ns
@@ -210,7 +218,7 @@ class _Journey:
             url,
             headers=[
                 ("host", url.netloc.decode("ascii")),
-                ("traceparent", f"00-{secrets.token_hex(16)}-{self.span_id:016x}-01"),
+                ("traceparent", f"00-{RUN}{self.span_id:016x}-{self.span_id:016x}-01"),
             ],
             extensions={"trace": self._on_event},
         )
