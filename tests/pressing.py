@@ -45,11 +45,13 @@ class Product:
         """Return an answer's JSON."""
         return ask(self.url + path)
 
-    def post(self, scenario, count=1, **params):
-        """Press a button; return status and answer."""
+    def post(self, scenario, count=None, **params):
+        """Press a button, for as many as it sends by itself or `count`; return status
+        and answer."""
+        body = {"params": params} | ({"count": count} if count else {})
         order = urllib.request.Request(
             f"{self.url}/api/trigger/{scenario}",
-            json.dumps({"count": count, "params": params}).encode(),
+            json.dumps(body).encode(),
         )
         try:
             with urllib.request.urlopen(order, timeout=20) as response:

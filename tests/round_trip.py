@@ -137,7 +137,7 @@ class Live:
         self.viewer.is_over = True
         self.product.stop()
 
-    def load(self, seconds, crowd=1):
+    def load(self, seconds, crowd=None):
         """Send what `LOAD` and `ERRORS` say for so long, and wait until all is over.
 
         `crowd`: so many of each that may be many are sent at once.
@@ -149,7 +149,7 @@ class Live:
             for scenario, every in LOAD.items():
                 if number % every == 0:
                     params = {"seconds": BLOCK_S} if scenario == "blocking" else {}
-                    count = crowd if scenario in CROWDS else 1
+                    count = crowd if scenario in CROWDS else None
                     self._press(scenario, count, **params)
             self._err(ERRORS[number % len(ERRORS)])
             number += 1
@@ -180,7 +180,7 @@ class Live:
 
         return wait_for(settle, "a moment in which nothing happens")
 
-    def _press(self, scenario, count=1, **params):
+    def _press(self, scenario, count=None, **params):
         status, _ = self.product.post(scenario, count, **params)
         self.presses += status == 202
         return status == 202

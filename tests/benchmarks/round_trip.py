@@ -1,6 +1,6 @@
 """Record a minute of mixed load, open it, and compare it with what the live page was told.
 
-    python tests/benchmarks/round_trip.py [--seconds 60] [--crowd 1]
+    python tests/benchmarks/round_trip.py [--seconds 60] [--crowd N]
 
 `--crowd 5` sends five where one was sent.
 
@@ -25,7 +25,7 @@ def main() -> int:
     """Read the flags and run."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--crowd", type=int, default=1, metavar="REQUESTS")
+    parser.add_argument("--crowd", type=int, metavar="REQUESTS")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
