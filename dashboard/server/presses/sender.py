@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 MAX_IDLE_CONNECTIONS = MAX_COUNT
 
 
-#: Trace ids begin with what only this run has. From there on, as span ids do, they count
-#: up from somewhere: a recording keeps both of each request, and what is random it
-#: cannot make smaller.
-RUN = secrets.token_hex(8)
-_span_ids = itertools.count(secrets.randbits(62) + 1)
-
-
 class RequestSink(Protocol):
     """Told about every request; called in the triggers' thread, so be thread-safe.
 
@@ -94,6 +87,11 @@ class Sender:
         self._now_ns = now_ns
         self._answer_timeout_s = answer_timeout_s
         self._done = done
+        # Trace ids begin with what only this run has. From there on, as span ids do,
+        # they count up from somewhere: a recording keeps both of each request, and what
+        # is random it cannot make smaller.
+        self._run = secrets.token_hex(8)
+        self._span_ids = itertools.count(secrets.randbits(62) + 1)
         self._idle: list[httpx.AsyncHTTPTransport] = []
         self._tasks: set[asyncio.Task[None]] = set()
         # One for all: to make one takes 10 ms, and plain HTTP never looks at it.
@@ -113,8 +111,7 @@ class Sender:
         except DemoUnavailable as error:
             for plan in plans:
                 for _ in range(plan.count):
-                    nowhere = _Journey(plan, httpx.URL(), self._sink, self._now_ns)
-                    nowhere.fail(str(error))
+                    self._begin(plan, httpx.URL()).fail(str(error))
                     self._done(plan)
             return
         for plan in plans:
@@ -139,8 +136,12 @@ class Sender:
             await transport.aclose()
         self._idle.clear()
 
+    def _begin(self, plan: Plan, url: httpx.URL) -> _Journey:
+        span_id = next(self._span_ids)
+        return _Journey(plan, url, self._run, span_id, self._sink, self._now_ns)
+
     async def _request(self, plan: Plan, url: httpx.URL, wait_s: float) -> None:
-        journey = _Journey(plan, url, self._sink, self._now_ns)
+        journey = self._begin(plan, url)
         try:
             if wait_s:
                 await asyncio.sleep(wait_s)
@@ -203,10 +204,12 @@ class _Journey:
         self,
         plan: Plan,
         url: httpx.URL,
+        run: str,
+        span_id: int,
         sink: RequestSink,
         now_ns: Callable[[], int],
     ) -> None:
-        self.span_id = next(_span_ids)
+        self.span_id = span_id
         self.plan = plan
         self._sink = sink
         self._now_ns = now_ns
@@ -218,7 +221,7 @@ class _Journey:
             url,
             headers=[
                 ("host", url.netloc.decode("ascii")),
-                ("traceparent", f"00-{RUN}{self.span_id:016x}-{self.span_id:016x}-01"),
+                ("traceparent", f"00-{run}{span_id:016x}-{span_id:016x}-01"),
             ],
             extensions={"trace": self._on_event},
         )
