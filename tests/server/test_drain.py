@@ -6,7 +6,7 @@ import pytest
 from tapes import MS, Tape
 
 from dashboard.records import Kind
-from dashboard.server.model.drain import LATEST_NS, LOOKED_NS, ROUND_NS, SOON_NS
+from dashboard.server.model.drain import EMPTIED_NS, LATEST_NS, ROUND_NS, SOON_NS
 from dashboard.server.model.stalls import STALL_NS
 
 LONG = 4 * STALL_NS
@@ -119,7 +119,7 @@ def test_announced(tape):
     assert tape.requests.finished[0].spent_ns["outside"] == LONG + 5 * MS
 
 
-@pytest.mark.parametrize(("pause", "since"), [(LOOKED_NS - MS, 0), (LOOKED_NS, 1)])
+@pytest.mark.parametrize(("pause", "since"), [(EMPTIED_NS - MS, 0), (EMPTIED_NS, 1)])
 def test_several_stalls(tape, pause, since):
     """Through stalls that follow each other it may have waited from the first one on."""
     hold(tape, counted=1)

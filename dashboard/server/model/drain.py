@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 #: A loop that has polled this long between two stalls has taken in whatever lay at its
 #: door. One poll alone may last some ms, on a busy machine, with sockets at hand.
-LOOKED_NS = 20_000_000
+EMPTIED_NS = 20_000_000
 #: A round that has no poll of its own is no longer than that, as far as we know: between
 #: two polls that we are told of may lie a minute of rounds, each with its own look.
 ROUND_NS = 1_000_000_000
+#: Nor is one of a loop that shows no polls at all.
+HIDDEN_ROUND_NS = 20_000_000
 #: Whom the kernel counted comes in this soon, or not at all: it was another worker's.
 LATEST_NS = 10_000_000_000
 #: A look at the kernel's queues this long before a stall ended has counted whoever
@@ -47,11 +49,11 @@ class Drain:
         """A stall of the loop has ended: now it takes in who stands at its door."""
         if (
             not self._end_ns
-            or loop.idle_ns - self._idle_ns >= LOOKED_NS
+            or loop.idle_ns - self._idle_ns >= EMPTIED_NS
             or stall.start_ns - self._end_ns >= SOON_NS
         ):
             # What came in the stall's own round, before its step, stood there, too.
-            round_ns = ROUND_NS if loop.shows_polls else LOOKED_NS
+            round_ns = ROUND_NS if loop.shows_polls else HIDDEN_ROUND_NS
             self._since_ns = max(loop.polled_ns, stall.start_ns - round_ns)
             self._first_ns = stall.end_ns
         self._end_ns, self._idle_ns = stall.end_ns, loop.idle_ns

@@ -23,8 +23,8 @@ STALL_NS = 100_000_000
 #: takes no sample.
 MIN_STALL_NS = 20_000_000
 MAX_STALL_NS = 60_000_000_000
-#: A loop that has polled this long has taken in whatever lay at its door.
-LOOKED_NS = 2_000_000
+#: A loop that has polled for less has not looked at its door meanwhile.
+LOOK_NS = 2_000_000
 #: Where polls are not shown, this much between steps may be the work of taking some in:
 #: who has been let in is read one round later, and may lie there through a step more.
 TAKING_IN_NS = 20_000_000
@@ -226,7 +226,7 @@ class Stalls:
         count = held.unannounced(loop, self._requests, count)
         before = self._queues.get(loop.number)
         idle_ns = loop.idle_ns - before.idle_ns if before is not None else t
-        if before is not None and idle_ns < LOOKED_NS:
+        if before is not None and idle_ns < LOOK_NS:
             # The loop has not looked since: who lay there then may lie there still,
             # through one step after the other.
             stretch = held.Stretch(before.t, before.length, t, count)
