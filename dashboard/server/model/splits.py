@@ -97,13 +97,13 @@ class Phase:
     count: int = 1
     """How many are told as this one, which lasts from the first to the last."""
 
-    def to_wire(self) -> dict[str, object]:
-        """Return it as frames and `/api/state` show it."""
+    def to_wire(self, origin_ns: int = 0) -> dict[str, object]:
+        """Return it as frames and `/api/state` show it, times from `origin_ns` on."""
         return {
             "name": self.name,
             "function": self.function,
-            "start_ns": self.start_ns,
-            "end_ns": self.end_ns,
+            "start_ns": self.start_ns - origin_ns,
+            "end_ns": self.end_ns - origin_ns,
             "count": self.count,
         }
 
@@ -183,8 +183,8 @@ class Request:
             return None
         return round(max(0, self.ended_ns - self.answered_ns) / 1e6, 6)
 
-    def to_wire(self, now_ns: int = 0) -> dict[str, object]:
-        """Return the request as frames and `/api/state` show it.
+    def to_wire(self, now_ns: int = 0, origin_ns: int = 0) -> dict[str, object]:
+        """Return the request as frames and `/api/state` show it, times from `origin_ns` on.
 
         One that is under way is told as far as `now_ns`, if that is given.
         """
@@ -206,13 +206,13 @@ class Request:
             "status": self.status,
             "scenario": self.scenario,
             "state": self._state(),
-            "start_ns": self.begun_ns,
-            "end_ns": self.answered_ns,
+            "start_ns": self.begun_ns - origin_ns,
+            "end_ns": self.answered_ns - origin_ns if self.answered_ns else 0,
             "after_ms": self._after_ms(),
             "total_ms": round(sum(spent_ns.values()) / 1e6, 6),
             "outside_most_ms": round(self.outside_most_ns / 1e6, 3) or None,
             "split": split,
-            "phases": [phase.to_wire() for phase in self.phases],
+            "phases": [phase.to_wire(origin_ns) for phase in self.phases],
         }
 
 

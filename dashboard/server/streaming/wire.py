@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dashboard.server.model.incidents import Incident
     from dashboard.server.model.journal import Change
     from dashboard.server.model.lanes import Lane, Row
-    from dashboard.server.model.splits import Phase, Request
+    from dashboard.server.model.splits import Request
     from dashboard.server.model.stall import Stall
     from dashboard.server.presses.batches import Batch
     from dashboard.server.recordings.drawn import Drawn
@@ -284,19 +284,7 @@ def _drawn(rows: Columns, origin_ns: int) -> dict[str, Any] | None:
 def _requests(
     requests: Iterable[Request], origin_ns: int, now_ns: int = 0
 ) -> list[dict[str, object]]:
-    described = []
-    for request in requests:
-        wire = request.to_wire(now_ns)
-        wire["start_ns"] = request.begun_ns - origin_ns
-        wire["end_ns"] = request.answered_ns - origin_ns if request.answered_ns else 0
-        wire["phases"] = [_phase(phase, origin_ns) for phase in request.phases]
-        described.append(wire)
-    return described
-
-
-def _phase(phase: Phase, origin_ns: int) -> dict[str, object]:
-    start_ns, end_ns = phase.start_ns - origin_ns, phase.end_ns - origin_ns
-    return phase.to_wire() | {"start_ns": start_ns, "end_ns": end_ns}
+    return [request.to_wire(now_ns, origin_ns) for request in requests]
 
 
 def _stalls(stalls: Iterable[Stall], origin_ns: int) -> list[dict[str, object]]:
