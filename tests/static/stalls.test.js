@@ -59,6 +59,8 @@ test("the panel keeps to the loop in sight, and to the one whose place it took; 
   assert.equal(when(2, { ...two, start_ns: 97e9 }), "");
   assert.equal(whenInWords({ ...history, hello: { recording: {} } }, 2, { loop: 1, endNs: 0 }), "On shop 1, pid 7.");
   assert.equal(whenInWords({ ...history, tNs: 200e9 }, 1, { loop: 1, endNs: 62e9 }), "2 min ago.");
+  assert.equal(whenInWords(history, 1, { loop: 1, endNs: Infinity }), "");
+  assert.equal(whenInWords(history, 2, { loop: 1, endNs: Infinity }), "On shop 1, pid 7.");
 });
 
 test("harm is the wait of requests, then of others, then length; a server that starts harms nobody", () => {

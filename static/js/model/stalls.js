@@ -46,8 +46,8 @@ export function stallToTell(history, chosen = 0, loop = 0) {
  * @param {{loop: number, endNs: number}} subject endNs: Infinity for what goes on, or has no time of its own
  */
 export function whenInWords(history, loop, { loop: ofLoop, endNs }) {
-  // The clock of a recording stands still.
-  const agoNs = history.hello?.recording ? 0 : history.tNs - endNs;
+  // The clock of a recording stands still; and what goes on has no end yet.
+  const agoNs = history.hello?.recording ? 0 : Math.max(history.tNs - endNs, 0);
   const minutes = Math.floor(agoNs / 60e9);
   const ago = minutes ? `${minutes} min ago` : agoNs >= 5e9 ? `${Math.floor(agoNs / 1e9)} s ago` : "";
   const other = loop > 0 && ofLoop !== loop ? history.loops.find(({ id }) => id === ofLoop) : null;
