@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dashboard.ring import Identity
     from dashboard.server.diagnosis.findings import FindRemedy
     from dashboard.server.model.journal import Change
-    from dashboard.server.model.splits import Request
+    from dashboard.server.model.request import Request
     from dashboard.server.model.stall import Line
     from dashboard.server.reading.names import Place
 

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 import dashboard
 from dashboard.app import create_app
 from dashboard.demo import stories
-from dashboard.server.model.splits import Request
+from dashboard.server.model.request import Request
 from dashboard.server.presses.facts import find_facts, in_words
 from dashboard.server.settings import Settings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.server.model.splits import PART_NAMES, Request
+from dashboard.server.model.request import PART_NAMES, Request
 from dashboard.server.model.stall import Seen, Stall
 from dashboard.server.presses.facts import duration, find_facts, held_ns, in_words
 from dashboard.server.reading.names import Place

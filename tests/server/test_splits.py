@@ -10,7 +10,8 @@ from tapes import Told
 from dashboard.server.model import splits as module
 from dashboard.server.model.journal import Journal
 from dashboard.server.model.lanes import State
-from dashboard.server.model.splits import PARTS, PRECEDENCE, Requests
+from dashboard.server.model.request import PARTS
+from dashboard.server.model.splits import PRECEDENCE, Requests
 
 SPAN = 0xABC
 #: The promised order, written down once more.

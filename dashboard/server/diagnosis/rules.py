@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from dashboard.server.diagnosis.remedies import Remedy
     from dashboard.server.model.incidents import Incident
-    from dashboard.server.model.splits import Request
+    from dashboard.server.model.request import Request
     from dashboard.server.model.stall import Stall
 
 #: From this share of its time on a loop has no room left.

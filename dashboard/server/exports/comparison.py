@@ -10,13 +10,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dashboard.server.model.splits import PART_NAMES
+from dashboard.server.model.request import PART_NAMES
 from dashboard.server.presses.facts import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dashboard.server.model.splits import Request
+    from dashboard.server.model.request import Request
     from dashboard.server.session import Session
 
 #: Less of a difference is none: two runs of the same differ by as much.

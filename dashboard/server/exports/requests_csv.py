@@ -11,12 +11,12 @@ import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from dashboard.server.model.splits import PART_NAMES, PHASE_NAMES
+from dashboard.server.model.request import PART_NAMES, PHASE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dashboard.server.model.splits import Request
+    from dashboard.server.model.request import Request
 
 PARTS = tuple(f"{name}_ms" for name in PART_NAMES)
 HEAD = (

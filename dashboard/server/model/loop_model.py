@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dashboard.server.model.journal import Journal
-    from dashboard.server.model.splits import Request, Requests
+    from dashboard.server.model.request import Request
+    from dashboard.server.model.splits import Requests
     from dashboard.server.model.stalls import Stalls
     from dashboard.server.model.tape import Write
     from dashboard.server.model.task import Task

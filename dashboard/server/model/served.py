@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from dashboard.records import FROM_WEBSOCKET
 from dashboard.server.model.lanes import State
-from dashboard.server.model.splits import Phase, RequestKind
+from dashboard.server.model.request import Phase, RequestKind
 
 if TYPE_CHECKING:
     from dashboard.server.model.loop_model import LoopModel
-    from dashboard.server.model.splits import Request
+    from dashboard.server.model.request import Request
     from dashboard.server.model.task import Task
 
 

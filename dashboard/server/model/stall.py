@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dashboard.server.model import victims as held
 
 if TYPE_CHECKING:
-    from dashboard.server.model.splits import Request
+    from dashboard.server.model.request import Request
     from dashboard.server.reading.names import Place
 
 #: Lines of one stall that are counted one by one.

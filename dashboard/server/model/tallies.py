@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dashboard.server.model.splits import Request
+    from dashboard.server.model.request import Request
 
 #: Upper ends of the buckets that are told, as powers of two of a nanosecond: 16 µs,
 #: 65 µs, 0.26 ms, then each from 1 ms to 17 s.

@@ -9,7 +9,7 @@ from dashboard.records import Door
 from dashboard.server.model.lanes import State
 
 if TYPE_CHECKING:
-    from dashboard.server.model.splits import Request
+    from dashboard.server.model.request import Request
 
 #: What a suspended task does, as far as we know before it is due.
 AWAY = frozenset({State.WAITING, State.THREAD, State.PROCESS, State.THREAD_QUEUE})

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from dashboard.records import Door
 from dashboard.server.model.explanations import Explanations
 from dashboard.server.model.lanes import LaneKind, State
-from dashboard.server.model.splits import KEEP_WAITS
+from dashboard.server.model.request import KEEP_WAITS
 from dashboard.server.model.task import AWAY, CLOCKWORK, IN_LINE, Task, waiting_state
 from dashboard.server.model.waits import PROCESSES, base_of, is_off_loop
 
 if TYPE_CHECKING:
     from dashboard.server.model.journal import Journal
-    from dashboard.server.model.splits import Request, Requests
+    from dashboard.server.model.request import Request
+    from dashboard.server.model.splits import Requests
     from dashboard.server.model.task import Call
     from dashboard.server.reading.names import Names
 

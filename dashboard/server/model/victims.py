@@ -15,7 +15,8 @@ from dashboard.server.model.lanes import State
 
 if TYPE_CHECKING:
     from dashboard.server.model.loop_model import LoopModel
-    from dashboard.server.model.splits import Request, Requests
+    from dashboard.server.model.request import Request
+    from dashboard.server.model.splits import Requests
     from dashboard.server.model.task import Task
 
 #: Victims of one stall that are known one by one; of more only the sum is.

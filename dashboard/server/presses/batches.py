@@ -15,7 +15,7 @@ from dashboard.server.presses.facts import Facts, find_facts, in_words
 
 if TYPE_CHECKING:
     from dashboard.demo.scenario import Scenario
-    from dashboard.server.model.splits import Request
+    from dashboard.server.model.request import Request
     from dashboard.server.session import Session
 
 KEEP = 200

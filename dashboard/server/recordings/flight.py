@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.errors import RecordingError
 from dashboard.server.model.incidents import IncidentKind
-from dashboard.server.model.splits import RequestKind
+from dashboard.server.model.request import RequestKind
 from dashboard.server.recordings.keeper import head_of, write_whole
 from dashboard.server.recordings.recording import SUFFIX
 

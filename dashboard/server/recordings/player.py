@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from dashboard.server.model.incidents import Incident
     from dashboard.server.model.observed import ObservedLoop
-    from dashboard.server.model.splits import Request
+    from dashboard.server.model.request import Request
     from dashboard.server.model.stall import Stall
     from dashboard.server.model.tape import Entry
     from dashboard.server.session import Past, Session

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dashboard.server.model.incidents import Incident
     from dashboard.server.model.journal import Change
     from dashboard.server.model.lanes import Lane, Row
-    from dashboard.server.model.splits import Request
+    from dashboard.server.model.request import Request
     from dashboard.server.model.stall import Stall
     from dashboard.server.presses.batches import Batch
     from dashboard.server.recordings.drawn import Drawn
