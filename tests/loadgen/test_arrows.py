@@ -29,8 +29,9 @@ ARROWS = {
     "document": {"chart", "report"},
     "progress": {"report"},
     "seeds": {"errors", "plan"},
+    "flags": {"errors", "plan", "units"},
     "__main__": {
-        *("errors", "plan", "thresholds", "units", "seeds", "environment", "progress"),
+        *("errors", "flags", "plan", "thresholds", "seeds", "environment", "progress"),
         *("report", "document", "run"),
     },
 }

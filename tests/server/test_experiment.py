@@ -12,7 +12,8 @@ from raw_servers import Server
 from dashboard.errors import BadParameter, DemoUnavailable, ExperimentRunning
 from dashboard.server.presses import experiment as module
 from dashboard.server.presses.experiment import PRESETS, Experiment, Preset, Variant
-from loadgen.__main__ import _parser, _plan, _variants
+from loadgen.__main__ import _plan, _variants
+from loadgen.flags import make_parser
 
 pytestmark = pytest.mark.anyio
 ORDER = {"preset": "one", "users": 2, "spawn_rate": 50, "seconds": 2}
@@ -81,7 +82,7 @@ async def test_forecast(preset):
     numbers = {"users": 7, "spawn_rate": 3, "seconds": 11}
     said = preset.plan(**numbers)
     words = [*module._what(preset, "http://127.0.0.1:1"), *module._flags(said)]
-    options = _parser().parse_args(words)
+    options = make_parser().parse_args(words)
     with ExitStack() as stack:
         followed = _plan(options, _variants(options, stack))
 
