@@ -37,13 +37,18 @@ class Columns(NamedTuple):
     who: array[int]
 
 
+def in_columns(rows: Sequence[Row]) -> tuple[Sequence[int], ...]:
+    """Return rows field by field, in the order of `Columns` and as it has them."""
+    times, *others = zip(*rows, strict=True) if rows else [()] * 5
+    later = [after - before for before, after in pairwise(times)]
+    return [*times[:1], *later], *others
+
+
 def to_rows(rows: Sequence[Row]) -> Columns:
     """Return rows as columns."""
-    times, lane, state, info, who = zip(*rows, strict=True) if rows else [()] * 5
-    deltas = array("q", times[:1])
-    deltas.extend(after - before for before, after in pairwise(times))
+    t, lane, state, info, who = in_columns(rows)
     return Columns(
-        deltas, array("I", lane), bytes(state), array("I", info), array("I", who)
+        array("q", t), array("I", lane), bytes(state), array("I", info), array("I", who)
     )
 
 

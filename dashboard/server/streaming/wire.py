@@ -6,14 +6,13 @@ the session's origin, so that a browser's numbers hold them exactly.
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 from typing import TYPE_CHECKING, Any
 
 from dashboard import __version__
 from dashboard.server.model.lanes import LaneKind, State
-from dashboard.server.recordings.drawn import Columns
+from dashboard.server.recordings.drawn import Columns, in_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -250,34 +249,19 @@ def _lane(lane: Lane, origin_ns: int) -> list[int]:
 
 
 def _columns(rows: list[Row] | Columns, origin_ns: int) -> dict[str, Any] | None:
-    if isinstance(rows, Columns):
-        return _drawn(rows, origin_ns)
-    if not rows:
+    columns = rows if isinstance(rows, Columns) else in_columns(rows)
+    times, *others = map(list, columns)
+    if not times:
         return None
-    times, lanes, states, infos, whos = zip(*rows, strict=True)
-    deltas = [0]
-    deltas += [after - before for before, after in itertools.pairwise(times)]
+    lane, state, info, who = others
+    t0, times[0] = times[0] - origin_ns, 0
     return {
-        "t0": times[0] - origin_ns,
-        "t": deltas,
-        "lane": lanes,
-        "state": states,
-        "info": infos,
-        "who": whos,
-    }
-
-
-def _drawn(rows: Columns, origin_ns: int) -> dict[str, Any] | None:
-    if not rows.state:
-        return None
-    first, *deltas = rows.t
-    return {
-        "t0": first - origin_ns,
-        "t": [0, *deltas],
-        "lane": rows.lane.tolist(),
-        "state": list(rows.state),
-        "info": rows.info.tolist(),
-        "who": rows.who.tolist(),
+        "t0": t0,
+        "t": times,
+        "lane": lane,
+        "state": state,
+        "info": info,
+        "who": who,
     }
 
 
