@@ -10,7 +10,6 @@ processor, to invent it included; to go on another time, give another seed.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from asking import ask_everything
+from ending import carry_out
 from pressing import Product
 
 
@@ -29,9 +29,6 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=150)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    # As Ctrl-C, also in the background of a shell, which has us ignore that.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         product = Product(folder)
         try:
@@ -47,13 +44,10 @@ def main() -> int:
                     f"{name:10}{found.total():>7} cases, {took_s:.0f} s   {told}",
                     flush=True,
                 )
-        except KeyboardInterrupt:
-            print("told to stop: what stands above is whole, the rest is not")
-            return 130
         finally:
             product.stop()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    carry_out(main)

@@ -13,7 +13,6 @@ Ctrl-C and SIGTERM end it with what was seen until then, and leave no process.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from chaos import Chaos, Unaccounted
+from ending import heed_signals
 
 
 def main() -> int:
@@ -31,9 +31,7 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    # As Ctrl-C, also in the background of a shell, which has us ignore that.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    heed_signals()
     began_s = time.monotonic()
     is_cut = False
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:

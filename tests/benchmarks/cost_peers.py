@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import socket
 import statistics
@@ -25,6 +26,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from ending import carry_out, running
 from request_cost import cpu_seconds, load
 from stall_peers import install
 from stalls import free_port
@@ -233,10 +235,10 @@ def request_ratios(
     """Return the CPU time per request of each tool, turn by turn, in µs."""
     costs: dict[str, list[float]] = {}
     servers = {}
-    try:
+    with contextlib.ExitStack() as stack:
         for tool in tools:
             port = free_port()
-            server = start(tool, python, folder, port, log)
+            server = start(stack, tool, python, folder, port, log)
             if server is not None:
                 servers[tool] = port, server
         for turn in range(rounds + 1):
@@ -246,25 +248,27 @@ def request_ratios(
                 cost = (cpu_seconds(server.pid) - before) / max(answers, 1)
                 if turn:  # the first turn warms up
                     costs.setdefault(tool, []).append(cost * 1e6)
-    finally:
-        for _, server in servers.values():
-            server.kill()
-            server.wait()
     return costs
 
 
 def start(
-    tool: str, python: Path, folder: str, port: int, log: str
+    stack: contextlib.ExitStack,
+    tool: str,
+    python: Path,
+    folder: str,
+    port: int,
+    log: str,
 ) -> subprocess.Popen[bytes] | None:
     """Start a server and wait until it answers; None if it does not."""
     more = [str(free_port()) for _ in range(3)]
     with Path(folder, f"{tool} {log}").open("wb") as output:
-        process = subprocess.Popen(
+        server = running(
             [python, "-c", SERVER + USE[tool][0], str(port), log, *more],
             env=environment(folder),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+        process = stack.enter_context(server)
     for _ in range(600):
         if process.poll() is not None:
             break
@@ -281,4 +285,4 @@ def start(
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

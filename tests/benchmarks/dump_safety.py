@@ -26,6 +26,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from ending import carry_out, running
+
 ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAM = r"""
@@ -113,12 +115,12 @@ def ask(python: str, thread: str, wanted: int) -> tuple[int, int, int, int, int]
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         program = Path(folder) / "program.py"
         program.write_text(PROGRAM)
-        child = subprocess.Popen(
-            [python, str(program), thread],
-            env=os.environ
-            | {"LOOPSCOPE_DIR": folder, "PYTHONPATH": str(ROOT), "LOOPSCOPE_DUMPS": ""},
-        )
-        try:
+        environment = os.environ | {
+            "LOOPSCOPE_DIR": folder,
+            "PYTHONPATH": str(ROOT),
+            "LOOPSCOPE_DUMPS": "",
+        }
+        with running([python, str(program), thread], env=environment) as child:
             reader = RingReader(wait_for_ring(Path(folder), child))
             session = Session(origin_ns=0)
             loop = session.add_loop(reader.identity)
@@ -147,9 +149,6 @@ def ask(python: str, thread: str, wanted: int) -> tuple[int, int, int, int, int]
                 count for name, count in named.items() if name.startswith("held_by_")
             )
             return dumps.sent, len(beats), right, named.total(), died
-        finally:
-            child.kill()
-            child.wait()
 
 
 def wait_for_ring(folder: Path, child: subprocess.Popen[bytes]) -> Path:
@@ -172,4 +171,4 @@ def version_of(python: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    carry_out(main)

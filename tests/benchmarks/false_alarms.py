@@ -16,7 +16,6 @@ import asyncio
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ending import carry_out, running
 from stalls import free_port, serving_dashboard, version_of, wait_until_up
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -160,8 +160,8 @@ def measure(python: str, loop: str, seconds: float) -> int:
         script.write_text(APP)
         env = os.environ | {"LOOPSCOPE_DIR": folder, "PYTHONPATH": str(ROOT)}
         port = free_port()
-        server = subprocess.Popen([python, str(script), str(port), loop], env=env)
-        try:
+        server = [python, str(script), str(port), loop]
+        with running(server, env=env):
             wait_until_up(port)
             with serving_dashboard(env) as page:
                 for phase in (
@@ -187,9 +187,6 @@ def measure(python: str, loop: str, seconds: float) -> int:
                     if phase.busy is None:
                         del phase.found["overload"]
                     alarms += signals + phase.found.total()
-        finally:
-            server.kill()
-            server.wait()
     return alarms
 
 
@@ -257,4 +254,4 @@ async def read_answer(reader: asyncio.StreamReader) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    carry_out(main)

@@ -36,6 +36,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+from ending import carry_out, running
 from stalls import Viewer, wait_until_up
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,48 +81,50 @@ def first_minute(folder: Path) -> list[str]:
     """Do it all once, and return the cells of its row."""
     errors = folder / "errors"
     began = time.monotonic()
-    with errors.open("w") as stderr:
-        process = subprocess.Popen(
+    environment = os.environ | {
+        "LOOPSCOPE_DIR": str(folder / "rings"),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+    with (
+        errors.open("w") as stderr,
+        running(
             [*COMMAND, "--port", "0", "--demo-port", "0"],
-            env=os.environ
-            | {
-                "LOOPSCOPE_DIR": str(folder / "rings"),
-                "PYTHONUNBUFFERED": "1",
-                "PYTHONPATH": str(ROOT),
-            },
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
-        )
-    ports = [
-        int(re.search(r"http://\S+:(\d+)", process.stdout.readline())[1])
-        for _ in ("the page", "the demo app")
-    ]
-    for port in ports:
-        wait_until_up(port)
-    page = f"http://127.0.0.1:{ports[0]}"
-    while not ask(f"{page}/api/state")["loops"]:
-        time.sleep(0.05)
-    up_s = time.monotonic() - began
-    viewers = [Viewer(ports[0]) for _ in range(3)]
-    for viewer in viewers:
-        viewer.start()
-    while not all(viewer.frames for viewer in viewers):
-        time.sleep(0.05)
+        ) as process,
+    ):
+        ports = [
+            int(re.search(r"http://\S+:(\d+)", process.stdout.readline())[1])
+            for _ in ("the page", "the demo app")
+        ]
+        for port in ports:
+            wait_until_up(port)
+        page = f"http://127.0.0.1:{ports[0]}"
+        while not ask(f"{page}/api/state")["loops"]:
+            time.sleep(0.05)
+        up_s = time.monotonic() - began
+        viewers = [Viewer(ports[0]) for _ in range(3)]
+        for viewer in viewers:
+            viewer.start()
+        while not all(viewer.frames for viewer in viewers):
+            time.sleep(0.05)
 
-    # What a framework does for the first time is nobody's lesson.
-    press(page, "fast")
-    finished(viewers[0], 1)
-    pile = pile_up(page, viewers[0])
-    block = block_loop(page, viewers[0])
-    process.send_signal(signal.SIGINT)
-    began = time.monotonic()
-    process.wait(PATIENCE_S)
-    gone_s = time.monotonic() - began
-    open_ports = sum(is_open(port) for port in ports)
-    words = len(errors.read_text().splitlines())
-    leave = [f"{gone_s:.2f}", str(process.returncode), str(open_ports), str(words)]
-    return [f"{up_s:.1f}", *pile, *block, *leave]
+        # What a framework does for the first time is nobody's lesson.
+        press(page, "fast")
+        finished(viewers[0], 1)
+        pile = pile_up(page, viewers[0])
+        block = block_loop(page, viewers[0])
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        process.wait(PATIENCE_S)
+        gone_s = time.monotonic() - began
+        open_ports = sum(is_open(port) for port in ports)
+        words = len(errors.read_text().splitlines())
+        leave = [f"{gone_s:.2f}", str(process.returncode), str(open_ports), str(words)]
+        return [f"{up_s:.1f}", *pile, *block, *leave]
 
 
 def pile_up(page: str, viewer: Viewer) -> list[str]:
@@ -234,4 +237,4 @@ def time_of(flag: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    carry_out(main)

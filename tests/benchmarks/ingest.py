@@ -23,6 +23,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from ending import carry_out, running
+
 from dashboard.records import FIELD_SEPARATOR, LAP_SHIFT, RECORD, Kind
 from dashboard.ring import Identity, create_ring
 from dashboard.server.dashboard import GC_THRESHOLDS
@@ -122,22 +124,22 @@ def follow(directory: Path, program: str, rate: int) -> str:
     stream = Stream(session, now_ns=now_ns, notices=list, demo_url=lambda: None)
     command = [sys.executable, __file__, "--write", program, str(rate)]
     environment = os.environ | {"LOOPSCOPE_DIR": str(directory)}
-    writer = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
-    used = time.process_time()
-    next_frame = time.monotonic()
-    worst = 0.0
-    while writer.poll() is None:
-        more = follower.poll()
-        late = time.monotonic() - next_frame
-        if late >= 0:
-            worst = max(worst, late)
-            next_frame = time.monotonic() + FRAME_S
-            stream.publish()
-        if not more:
-            time.sleep(max(0.0, next_frame - time.monotonic()))
-    used = time.process_time() - used
-    (loop,) = session.loops.values()
-    took = float(writer.stdout.read())
+    with running(command, env=environment, stdout=subprocess.PIPE) as writer:
+        used = time.process_time()
+        next_frame = time.monotonic()
+        worst = 0.0
+        while writer.poll() is None:
+            more = follower.poll()
+            late = time.monotonic() - next_frame
+            if late >= 0:
+                worst = max(worst, late)
+                next_frame = time.monotonic() + FRAME_S
+                stream.publish()
+            if not more:
+                time.sleep(max(0.0, next_frame - time.monotonic()))
+        used = time.process_time() - used
+        (loop,) = session.loops.values()
+        took = float(writer.stdout.read())
     follower.close()
     wrote = rate * SECONDS
     return (
@@ -195,4 +197,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 
 from conftest import Product
+from ending import carry_out
 
 RUNS = 3
 WANTED = {"accessibility": 1.0, "performance": 0.95}
@@ -68,8 +69,9 @@ def complaints(report: dict) -> list[str]:
 def main() -> None:
     """Print a line for each run."""
     with tempfile.TemporaryDirectory() as folder:
-        product = Product(Path(folder) / "rings").ready()
+        product = Product(Path(folder) / "rings")
         try:
+            product.ready()
             for _ in range(RUNS):
                 report = run(product.url, folder)
                 scores = " ".join(
@@ -87,4 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

@@ -14,6 +14,7 @@ import argparse
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from ending import carry_out
 from loadgen_target import load
 
 from dashboard.demo.articles import write_to_file
@@ -81,4 +82,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

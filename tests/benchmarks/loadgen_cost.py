@@ -20,6 +20,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+from ending import carry_out, running
 from loadgen_target import CHEAP, ROOT, cpu_of_tree_s, serve
 
 USERS = 50
@@ -40,7 +41,7 @@ class Visitor({"fast": FastHttpUser, "http": HttpUser}[os.environ["KIND"]]):
 
 def cost_us(command: list[str], base: str, **environ: str) -> float:
     """Run a client, and return its CPU per request in the middle of its run."""
-    with subprocess.Popen(
+    with running(
         command,
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
@@ -51,7 +52,9 @@ def cost_us(command: list[str], base: str, **environ: str) -> float:
         requests, cpu_s = count(base), cpu_of_tree_s(process.pid)
         time.sleep(MEASURED_S)
         spent_s = cpu_of_tree_s(process.pid) - cpu_s
-        return spent_s / (count(base) - requests) * 1e6
+        cost_us = spent_s / (count(base) - requests) * 1e6
+        process.wait()
+    return cost_us
 
 
 def count(base: str) -> int:
@@ -98,4 +101,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 
+from ending import carry_out
 from loadgen_target import APP, load, serve
 
 
@@ -43,4 +44,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ending import running
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -82,8 +84,7 @@ def serve(program: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-c", program, str(port)], cwd=ROOT)
-    try:
+    with running([sys.executable, "-c", program, str(port)], cwd=ROOT):
         for _ in range(200):
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
@@ -93,16 +94,17 @@ def serve(program: str) -> Iterator[str]:
         else:
             raise SystemExit("the server did not start within 10 s")
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def load(*flags: str) -> dict:
     """Run the load generator; return its report."""
     command = [sys.executable, "-m", "loadgen", *flags, "-q", "--json", "-"]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout)
+    with running(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        report = process.stdout.read()
+        assert process.wait() == 0, (
+            f"{' '.join(command)} ended with {process.returncode}"
+        )
+    return json.loads(report)
 
 
 def cpu_of_tree_s(pid: int) -> float:

@@ -34,6 +34,8 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
+from ending import end
+
 ROOT = Path(__file__).parents[2]
 APP = """
 import asyncio
@@ -247,16 +249,6 @@ async def soak(
     finally:
         for process in reversed(running.values()):
             end(process)
-
-
-def end(process: subprocess.Popen) -> None:
-    """End a process politely, or, should it not listen, for good."""
-    process.terminate()
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def show(samples: list[Sample], counted: dict, minutes: float, rate: float) -> None:

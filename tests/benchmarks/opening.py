@@ -13,6 +13,7 @@ sight.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import statistics
 import subprocess
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 
 from conftest import launch
+from ending import carry_out, end, running
 from made_up import ORIGIN_NS, SECOND_NS, Load
 from page import HARNESS, Bench
 from playwright.sync_api import sync_playwright
@@ -94,7 +96,7 @@ def cpu_of(pid: int) -> float:
 class Shown(Bench):
     """A page of a recording that is opened by the command."""
 
-    def __init__(self, browser, path: Path) -> None:
+    def __init__(self, browser, path: Path, ending: contextlib.ExitStack) -> None:
         self._browser = browser
         self._chromium = browser.new_browser_cdp_session()
         self.page = browser.new_page(viewport={"width": 1440, "height": 900})
@@ -102,8 +104,8 @@ class Shown(Bench):
         before_s = self.chromium_s()
         began_s = time.time()
         words = ["-m", "dashboard", "open", str(path), "--port", "0"]
-        self.process = subprocess.Popen(
-            [sys.executable, *words], stdout=subprocess.PIPE, text=True
+        self.process = ending.enter_context(
+            running([sys.executable, *words], stdout=subprocess.PIPE, text=True)
         )
         url = self.process.stdout.readline().split()[-1]
         self.page.goto(url, wait_until="commit")
@@ -123,8 +125,7 @@ class Shown(Bench):
     def close(self) -> None:
         """End both."""
         self.page.close()
-        self.process.terminate()
-        self.process.wait()
+        end(self.process)
 
 
 def main() -> None:
@@ -133,7 +134,11 @@ def main() -> None:
     parser.add_argument("--spans", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+        contextlib.ExitStack() as ending,
+    ):
         path = Path(folder, "million.loopscope")
         made, size = make(path, options.spans)
         print(f"{made:,} spans, {size / 1e6:.1f} MB, {size / made:.1f} bytes a span")
@@ -142,7 +147,7 @@ def main() -> None:
         print("| --- | --- | --- | --- | --- | --- |")
         found = []
         for run in range(options.runs):
-            shown = Shown(browser, path)
+            shown = Shown(browser, path, ending)
             found.append(
                 (
                     shown.shown_s,
@@ -176,4 +181,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

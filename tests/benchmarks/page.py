@@ -32,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 
 from conftest import Product, launch
+from ending import carry_out
 from made_up import ORIGIN_NS, SECOND_NS, Load
 from playwright.sync_api import expect, sync_playwright
 
@@ -222,9 +223,10 @@ def main() -> None:
     parts["live"] = functools.partial(live, minutes=wanted.minutes)
     which = wanted.which or ["spans", "crowd", "hour"]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        product = Product(folder).ready()
-        browser = launch(playwright)
+        product = Product(folder)
         try:
+            product.ready()
+            browser = launch(playwright)
             print(f"Chromium {browser.version}, {os.cpu_count()} cores, no GPU; ms")
             print(
                 f"{'':<34}{'frames':>8}{'p50':>8}{'p95':>8}{'max':>8}"
@@ -232,10 +234,10 @@ def main() -> None:
             )
             for name in which:
                 parts[name](browser, product.url)
-        finally:
             browser.close()
+        finally:
             product.stop()
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

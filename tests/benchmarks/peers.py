@@ -13,6 +13,7 @@ itself always has the whole minute. Who takes longer than is allowed is given up
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -25,6 +26,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 
 from conftest import Product, launch
+from ending import carry_out
 from made_up import ORIGIN_NS, SECOND_NS, Load
 from page import Bench
 from playwright.sync_api import sync_playwright
@@ -185,8 +187,9 @@ def measure_one(modules: Path, peer: str, count: int) -> None:
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = launch(playwright)
         if peer == OURS:
-            product = Product(folder).ready()
+            product = Product(folder)
             try:
+                product.ready()
                 print(measure_ours(browser, product.url))
             finally:
                 product.stop()
@@ -223,21 +226,22 @@ def main() -> None:
 
 def run(command: list[str], patience_s: int) -> str:
     """Return what it printed; when it takes too long, it ends with its browser."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
-    try:
-        out, error = process.communicate(timeout=patience_s)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        return f"  given up after {patience_s} s"
+    ) as process:
+        try:
+            out, error = process.communicate(timeout=patience_s)
+        except subprocess.TimeoutExpired:
+            return f"  given up after {patience_s} s"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     return out.strip("\n") or error.strip()[-60:]
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

@@ -21,6 +21,8 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
+from ending import carry_out
+
 from dashboard.recorder.attach import record
 from dashboard.server.reading.folders import rings_in
 from dashboard.server.reading.read import Follower
@@ -97,7 +99,7 @@ def take_down(program: Program, spans: int, *, pace_s: float) -> tuple[bytes, in
         session.tape = tape.tape
         follower = Follower(rings_in(Path(folder)), session, show_ended=True)
         # A process of its own, as in life: here it would fight for the interpreter.
-        child = spawn.Process(target=run, args=(program, is_over))
+        child = spawn.Process(target=run, args=(program, is_over), daemon=True)
         child.start()
         rows = 0
         while rows < spans:
@@ -156,4 +158,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

@@ -12,13 +12,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ending import carry_out, running
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 CONNECTIONS = 16
@@ -93,23 +100,27 @@ def cpu_seconds(pid: int) -> float:
     return total / 1e9
 
 
-def start(kind: str, port: int, loop: str, folder: str) -> subprocess.Popen[bytes]:
-    """Start a server and wait until it listens."""
-    process = subprocess.Popen(
+@contextlib.contextmanager
+def serving(
+    kind: str, port: int, loop: str, folder: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Give a server that listens, and lives as long as the block."""
+    import socket
+
+    with running(
         [sys.executable, "-c", SERVER, kind, str(port), loop],
         cwd=ROOT,
         env=os.environ | {"LOOPSCOPE_DIR": folder},
-    )
-    import socket
-
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
+    ) as process:
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
         else:
-            return process
-    raise SystemExit(f"the {kind} server did not start within 10 s")
+            raise SystemExit(f"the {kind} server did not start within 10 s")
+        yield process
 
 
 def main() -> None:
@@ -119,27 +130,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--phases", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         ports = {"bare": 18950, "recorded": 18951}
         if options.phases:
             ports |= {"phases": 18952, "telling": 18953}
         servers = {
-            kind: start(kind, port, options.loop, folder)
+            kind: stack.enter_context(serving(kind, port, options.loop, folder))
             for kind, port in ports.items()
         }
-        try:
-            costs: dict[str, list[float]] = {kind: [] for kind in ports}
-            for turn in range(options.rounds + 1):
-                for kind, port in ports.items():
-                    before = cpu_seconds(servers[kind].pid)
-                    answers = asyncio.run(load(port, SECONDS))
-                    cost = (cpu_seconds(servers[kind].pid) - before) / answers
-                    if turn:  # the first pair warms up
-                        costs[kind].append(cost * 1e6)
-        finally:
-            for server in servers.values():
-                server.terminate()
-                server.wait()
+        costs: dict[str, list[float]] = {kind: [] for kind in ports}
+        for turn in range(options.rounds + 1):
+            for kind, port in ports.items():
+                before = cpu_seconds(servers[kind].pid)
+                answers = asyncio.run(load(port, SECONDS))
+                cost = (cpu_seconds(servers[kind].pid) - before) / answers
+                if turn:  # the first pair warms up
+                    costs[kind].append(cost * 1e6)
     for kind, values in costs.items():
         print(f"{kind:9} {statistics.median(values):7.1f} µs CPU per request")
     for kind in list(costs)[1:]:
@@ -154,4 +160,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

@@ -12,13 +12,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ending import carry_out, running
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent.parent
 APP = """
@@ -75,8 +82,11 @@ WARM_UP_S = 60
 SAMPLE_S = 5
 
 
-def start(folder: Path, *, recorded: bool, loop: str) -> tuple[subprocess.Popen, int]:
-    """Start one twin; return it and its port."""
+@contextlib.contextmanager
+def serving(
+    folder: Path, *, recorded: bool, loop: str
+) -> Iterator[tuple[subprocess.Popen, int]]:
+    """Give one twin, which lives as long as the block, and its port."""
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -84,7 +94,7 @@ def start(folder: Path, *, recorded: bool, loop: str) -> tuple[subprocess.Popen,
     door = "dashboard.recorder.target"
     target = [f"{door}:app", "--factory", "--loop", f"{door}:new_loop"]
     plain = ["soaked:app", "--loop", loop]
-    process = subprocess.Popen(
+    with running(
         [
             *[sys.executable, "-m", "uvicorn", *(target if recorded else plain)],
             *["--port", str(port), "--log-level", "critical", "--no-access-log"],
@@ -97,8 +107,8 @@ def start(folder: Path, *, recorded: bool, loop: str) -> tuple[subprocess.Popen,
             "LOOPSCOPE_LOOP": loop,
             "LOOPSCOPE_DIR": str(folder / "rings"),
         },
-    )
-    return process, port
+    ) as process:
+        yield process, port
 
 
 def memory_kb(pid: int) -> dict[str, int]:
@@ -154,12 +164,14 @@ async def wait_until_up(ports: list[int]) -> None:
 
 async def soak(folder: Path, options: argparse.Namespace) -> None:
     """Run both twins under load and print how they grew."""
-    twins = [start(folder, recorded=each, loop=options.loop) for each in (True, False)]
-    pids = [process.pid for process, _ in twins]
-    ports = [port for _, port in twins]
     counts = [0, 0]
     samples: list[list[dict[str, int]]] = []
-    try:
+    with (
+        serving(folder, recorded=True, loop=options.loop) as (recorded, recorded_port),
+        serving(folder, recorded=False, loop=options.loop) as (twin, twin_port),
+    ):
+        pids = [recorded.pid, twin.pid]
+        ports = [recorded_port, twin_port]
         await wait_until_up(ports)
         seconds = WARM_UP_S + options.minutes * 60
         work = asyncio.create_task(
@@ -170,10 +182,6 @@ async def soak(folder: Path, options: argparse.Namespace) -> None:
             samples.append([memory_kb(pid) for pid in pids])
             await asyncio.wait([work], timeout=SAMPLE_S)
         await work
-    finally:
-        for process, _ in twins:
-            process.terminate()
-            process.wait()
     rings = list((folder / "rings").glob("*.ring"))
     show(samples, counts, options, rings)
 
@@ -220,4 +228,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

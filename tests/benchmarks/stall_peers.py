@@ -34,6 +34,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ending import carry_out, running
 from stalls import Viewer, free_port, serving_dashboard, version_of
 
 if TYPE_CHECKING:
@@ -330,35 +331,37 @@ def listen(
 ) -> Told:
     """Run a program to its end; keep what it writes and what its page shows."""
     told, files = Told(), Files(folder)
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(
+    with (
+        (folder / "output").open("wb") as output,
+        running(
             command, env=env, cwd=folder, stdout=output, stderr=subprocess.STDOUT
-        )
-    deadline = time.monotonic() + PATIENCE_S
-    while process.poll() is None and time.monotonic() < deadline:
-        if (folder / "ready").exists() and is_ready():
-            break
-        time.sleep(POLL_S)
-    # Whatever was said so far is about its own start.
-    time.sleep(1)
-    list(files.news())
-    before = look()
-    (folder / "go").touch()
-    enough = float("inf")
-    while process.poll() is None and time.monotonic() < deadline:
-        for text in files.news():
-            told.say(text)
-        page = look()
-        if page != before:
-            told.say(page)
-            before = page
-        if enough == float("inf") and (folder / "moments").exists():
-            enough = time.monotonic() + AFTERMATH_S
-        if time.monotonic() > enough:
-            (folder / "enough").touch()
-        time.sleep(POLL_S)
-    process.kill()
-    told.exit_code = process.wait()
+        ) as process,
+    ):
+        deadline = time.monotonic() + PATIENCE_S
+        while process.poll() is None and time.monotonic() < deadline:
+            if (folder / "ready").exists() and is_ready():
+                break
+            time.sleep(POLL_S)
+        # Whatever was said so far is about its own start.
+        time.sleep(1)
+        list(files.news())
+        before = look()
+        (folder / "go").touch()
+        enough = float("inf")
+        while process.poll() is None and time.monotonic() < deadline:
+            for text in files.news():
+                told.say(text)
+            page = look()
+            if page != before:
+                told.say(page)
+                before = page
+            if enough == float("inf") and (folder / "moments").exists():
+                enough = time.monotonic() + AFTERMATH_S
+            if time.monotonic() > enough:
+                (folder / "enough").touch()
+            time.sleep(POLL_S)
+        process.kill()
+        told.exit_code = process.wait()
     for text in files.news():
         told.say(text)
     if (folder / "moments").exists():
@@ -399,4 +402,4 @@ def verdict(told: Told, kind: str, blocks: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    carry_out(main)

@@ -19,6 +19,7 @@ dumps   signals sent, for all runs
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -32,6 +33,12 @@ import time
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ending import carry_out, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 THRESHOLD_S = 0.1
@@ -201,11 +208,9 @@ def measure(
     """Block one server in each way, `runs` times; print a row for each."""
     python, script, loop, thread = command
     port = free_port()
-    server = subprocess.Popen(
-        [python, script, str(port), loop, str(BLOCK_S), thread], env=env
-    )
+    server = [python, script, str(port), loop, str(BLOCK_S), thread]
     all_right = True
-    try:
+    with running(server, env=env):
         wait_until_up(port)
         for kind in KINDS:
             result = Result()
@@ -224,9 +229,6 @@ def measure(
                 f"{result.error_ms:>10.1f} {dumps:>6}",
                 flush=True,
             )
-    finally:
-        server.kill()
-        server.wait()
     return all_right
 
 
@@ -283,23 +285,17 @@ def dumps_sent(viewer: Viewer) -> int:
     return sum(loop["dumps"]["sent"] for loop in loops if loop["state"] != "ended")
 
 
-class serving_dashboard:
-    """A dashboard process, while the block lasts."""
-
-    def __init__(self, env: dict[str, str]) -> None:
-        self.port = free_port()
-        command = [sys.executable, "-m", "dashboard", "watch", "--port", str(self.port)]
-        self.process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
-
-    def __enter__(self) -> int:
-        wait_until_up(self.port)
+@contextlib.contextmanager
+def serving_dashboard(env: dict[str, str]) -> Iterator[int]:
+    """Give the port of a dashboard process that lives as long as the block."""
+    port = free_port()
+    command = [sys.executable, "-m", "dashboard", "watch", "--port", str(port)]
+    with running(command, env=env, stdout=subprocess.DEVNULL):
+        wait_until_up(port)
         # It takes connections before it answers.
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz"):
-            return self.port
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz"):
+            pass
+        yield port
 
 
 def free_port() -> int:
@@ -329,4 +325,4 @@ def version_of(python: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    carry_out(main)

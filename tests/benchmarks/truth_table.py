@@ -21,6 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from ending import carry_out
 from servers import database_servers
 from waits import CASES, missing, produce
 
@@ -145,15 +146,15 @@ def print_cost() -> None:
             print(f"| {make.__doc__} | {depth} | {median:.1f} µs | {p99:.1f} µs |")
 
 
-def main() -> None:
+def main() -> int:
     """Print both tables; exit 1 if one wait was told wrong."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["LOOPSCOPE_DIR"] = folder
         with database_servers() as servers:
             wrong = print_table(servers)
         print_cost()
-    sys.exit(bool(wrong))
+    return int(wrong)
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

@@ -18,13 +18,13 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
+from ending import carry_out, running
 from stalls import free_port, serving_dashboard, version_of, wait_until_up
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,10 +155,8 @@ def measure(python: str, loop: str, stalls: int, fast: int) -> bool:
         script.write_text(APP)
         env = os.environ | {"LOOPSCOPE_DIR": folder, "PYTHONPATH": str(ROOT)}
         port = free_port()
-        server = subprocess.Popen(
-            [python, str(script), str(port), loop, str(BLOCK_S)], env=env
-        )
-        try:
+        server = [python, str(script), str(port), loop, str(BLOCK_S)]
+        with running(server, env=env):
             wait_until_up(port)
             with serving_dashboard(env) as dashboard:
                 clients = Clients(port)
@@ -167,9 +165,6 @@ def measure(python: str, loop: str, stalls: int, fast: int) -> bool:
                 url = f"http://127.0.0.1:{dashboard}/api/state"
                 with urllib.request.urlopen(url) as answer:
                     told = json.load(answer)["stalls"]
-        finally:
-            server.kill()
-            server.wait()
     told_s = sum(stall["victims"]["delay_ms"] for stall in told) / 1000
     during_s = clients.waited_during_s
     off = told_s / during_s - 1
@@ -183,4 +178,4 @@ def measure(python: str, loop: str, stalls: int, fast: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    carry_out(main)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import re
 import socket
@@ -21,7 +22,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from ending import carry_out, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 REQUEST = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -60,19 +67,20 @@ class Eyes(asyncio.Protocol):
             self._ages_ms.append(time.time() * 1e3 - t_ms)
 
 
-def start(folder: str) -> tuple[subprocess.Popen, str, str]:
-    """Start a dashboard and its demo app; return it and both addresses."""
+@contextlib.contextmanager
+def serving(folder: str) -> Iterator[tuple[subprocess.Popen, str, str]]:
+    """Give a dashboard with its demo app for as long as the block, and both addresses."""
     ports = ["--port", "0", "--demo-port", "0"]
-    process = subprocess.Popen(
+    with running(
         [sys.executable, "-m", "dashboard", *ports],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ
         | {"LOOPSCOPE_DIR": folder, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
-    )
-    lines = [process.stdout.readline() for _ in range(2)]
-    page, demo = (re.search(r"http://\S+", line)[0] for line in lines)
-    return process, page, demo
+    ) as process:
+        lines = [process.stdout.readline() for _ in range(2)]
+        page, demo = (re.search(r"http://\S+", line)[0] for line in lines)
+        yield process, page, demo
 
 
 def origin_of(page: str) -> int:
@@ -172,8 +180,7 @@ async def measure(page, pid, count, options, *, stuck) -> dict[str, float]:
 
 async def run(options: argparse.Namespace, folder: str) -> None:
     """Start everything, measure each count, print the table."""
-    process, page, demo = start(folder)
-    try:
+    with serving(folder) as (process, page, demo):
         await until_up(demo)
         cores = sorted(os.sched_getaffinity(0))
         for task in os.listdir(f"/proc/{process.pid}/task"):
@@ -202,10 +209,6 @@ async def run(options: argparse.Namespace, folder: str) -> None:
                     flush=True,
                 )
         load.cancel()
-    finally:
-        process.terminate()
-        process.wait(20)
-        process.stdout.close()
 
 
 def main() -> None:
@@ -220,4 +223,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)
