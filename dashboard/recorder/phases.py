@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard.errors import RecorderError
 from dashboard.recorder.attach import current_recorder
-from dashboard.recorder.recorder import MAX_NAMES, Recorder, current_request
+from dashboard.recorder.names import MAX_NAMES
+from dashboard.recorder.recorder import Recorder, current_request
 from dashboard.records import Kind
 
 if TYPE_CHECKING:
