@@ -19,14 +19,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ending import carry_out, running
+from stalls import version_of
+
+if TYPE_CHECKING:
+    import subprocess
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -160,14 +164,6 @@ def wait_for_ring(folder: Path, child: subprocess.Popen[bytes]) -> Path:
             return path
         time.sleep(0.05)
     raise SystemExit("the program made no ring")
-
-
-def version_of(python: str) -> str:
-    """Return an interpreter's version."""
-    code = "import platform; print(platform.python_version())"
-    return subprocess.run(
-        [python, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -59,10 +59,7 @@ def describe_frame(
     late = _requests(session.requests.late, origin)
     return {
         **_head(session, now_ns, seq, notices),
-        "strings": change.strings,
-        "lanes": [_lane(lane, origin) for lane in change.lanes],
-        "rows": _columns(change.rows, origin),
-        "deadlines": [[lane, t - origin] for lane, t in change.deadlines.items()],
+        **_picture(change, origin),
         "requests": _requests(finished, origin),
         "afterwards": [{name: each[name] for name in AFTERWARDS} for each in late],
         "stalls": _stalls(session.stalls.take(), origin),
@@ -91,10 +88,7 @@ def describe_snapshot(
         told, stalls = told[-RECENT_REQUESTS:], stalls[-RECENT_STALLS:]
     return {
         **_head(session, now_ns, seq, notices),
-        "strings": change.strings,
-        "lanes": [_lane(lane, origin) for lane in change.lanes],
-        "rows": _columns(change.rows, origin),
-        "deadlines": [[lane, t - origin] for lane, t in change.deadlines.items()],
+        **_picture(change, origin),
         "requests": _requests(told, origin),
         "afterwards": [],
         "stalls": _stalls(stalls, origin),
@@ -229,6 +223,15 @@ def _counts(session: Session) -> dict[str, int]:
         "requests": requests.begun_count,
         "finished": requests.finished_count,
         "open": len(requests.open),
+    }
+
+
+def _picture(change: Change | Drawn, origin_ns: int) -> dict[str, Any]:
+    return {
+        "strings": change.strings,
+        "lanes": [_lane(lane, origin_ns) for lane in change.lanes],
+        "rows": _columns(change.rows, origin_ns),
+        "deadlines": [[lane, t - origin_ns] for lane, t in change.deadlines.items()],
     }
 
 
