@@ -139,6 +139,7 @@ export function readPalette(root) {
       pitchPx: px("--canvas-row"),
       threadPx: px("--canvas-thread-row"),
       columnPx: px("--canvas-column"),
+      textPx: px("--canvas-label"),
     },
   };
 }

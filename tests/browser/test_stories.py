@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from hands import held, wait_state
 from playwright.sync_api import expect
+
+#: Numbers and names in the boxes that lie on each other, or beyond what holds them.
+CRAMPED = """() => [...document.querySelectorAll(".box h2, .queue .being")].flatMap((each) => {
+    const edge = each.getBoundingClientRect();
+    const shown = [...each.children].filter((part) => part.checkVisibility());
+    return shown.filter((part, i) => {
+        const {left, right} = part.getBoundingClientRect();
+        const before = shown[i - 1]?.getBoundingClientRect().right ?? edge.left;
+        const isCut = part.scrollWidth > part.clientWidth + 1 && part.clientWidth > 0;
+        return left < before - 1 || right > edge.right + 1 || isCut;
+    }).map((part) => `${each.textContent.trim()}: ${part.textContent}`);
+})"""
 
 
 def open_story(page, story):
@@ -42,6 +55,28 @@ def test_culprit_is_lit(page):
     lit = page.locator("[data-part=story-code] [data-lit]")
     expect(lit).to_have_count(1)
     expect(lit).to_contain_text("time.sleep(seconds)")
+
+
+def test_talk_is_not_cramped(product, open_page):
+    """In a talk, beside a story, headings, numbers and times in the boxes do not touch."""
+    page = open_page(
+        f"{product.url}/?present&story=one_block",
+        viewport={"width": 1280, "height": 720},
+    )
+    page.locator("[data-part=lamp][data-lamp=idle]").wait_for()
+    page.keyboard.press("PageDown")
+    expect(variant(page, "block_and_others").locator(".variant-words")).to_be_visible()
+    stalls = product.get("/api/state")["stalls"]
+    stall = max(stalls, key=lambda each: each["duration_ms"])
+
+    page.keyboard.press(",")
+    wait_state(page, "paused")
+    held(page)
+    # Shortly before its end, when the others stood at the door.
+    at = round(stall["start_ns"] + stall["duration_ms"] * 0.95e6)
+    page.evaluate(f"location.hash = location.hash.replace(/&at=\\d*/, '') + '&at={at}'")
+    expect(page.locator("[data-part=slot]")).to_have_attribute("data-slot", "blocked")
+    assert page.evaluate(CRAMPED) == []
 
 
 def test_articles_are_measured(product, browser):

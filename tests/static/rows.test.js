@@ -8,7 +8,7 @@ import { MIN_PITCH_PX, planRows, rowAt } from "../../static/js/view/rows.js";
 import { Scale } from "../../static/js/view/scale.js";
 import { LOOP_LANE, REQUEST_LANE, TASK_LANE, THREAD, THREAD_LANE, WAITING } from "../../static/js/wire.js";
 
-const SIZES = { axisPx: 30, loopPx: 40, pitchPx: 26, threadPx: 20, columnPx: 2 };
+const SIZES = { axisPx: 30, loopPx: 40, pitchPx: 26, threadPx: 20, columnPx: 2, textPx: 13 };
 const VIEW = { heightPx: 500, scrollPx: Infinity, folds: false, nowNs: 1000, isTall: () => false };
 const SCALE = new Scale(0, 1000, 100, 900);
 
@@ -130,6 +130,12 @@ test("low rows of one route share a name that counts those out of sight, tall on
   assert.ok(low.rows.length < 300);
   assert.deepEqual(namesOf(low.rows).map(({ text }) => text), ["300 × /slow"]);
   assert.equal(namesOf(tall.rows).length, 3);
+});
+
+test("words as large as a presenter's need taller rows for a name of their own", () => {
+  const namesAt = (textPx) => namesOf(planRows(crowd(27), SCALE, VIEW, { ...SIZES, textPx }).rows).length;
+
+  assert.deepEqual([13, 20].map(namesAt), [27, 1]);
 });
 
 test("of several loops the pid is never cut: it has a line of its own, or the name makes way for it", () => {

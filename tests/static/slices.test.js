@@ -68,11 +68,12 @@ test("idle is painted on the loop's lane only", () => {
 
 test("the longest text that fits is drawn, and nothing when none does", () => {
   const ctx = recordingContext();
-  const measure = (text) => text.length * 10;
+  const type = { measure: (text) => text.length * 10, textPx: 13 };
   const slice = { state: RUNNING, leftPx: 0, rightPx: 90, i: 0 };
-  drawLabel(ctx, slice, ROW, ["too long for it", "fits", "it"], measure);
-  drawLabel(ctx, { ...slice, rightPx: 20 }, ROW, ["fits", "it"], measure);
-  drawLabel(ctx, slice, { ...ROW, pitchPx: 9 }, ["it"], measure);
+  drawLabel(ctx, slice, ROW, ["too long for it", "fits", "it"], type);
+  drawLabel(ctx, { ...slice, rightPx: 20 }, ROW, ["fits", "it"], type);
+  drawLabel(ctx, slice, { ...ROW, pitchPx: 9 }, ["it"], type);
+  drawLabel(ctx, slice, ROW, ["it"], { ...type, textPx: ROW.pitchPx });
 
   assert.deepEqual(ctx.texts.map(({ text }) => text), ["fits"]);
 });

@@ -11,7 +11,8 @@ const LABEL_PAD_PX = 8;
 const MIN_TICK_ROW_PX = 8;
 /** A hundred low rows have as many pixels as ten tall ones have room for: each may be coarser. */
 const LOW_ROW_FACTOR = 3;
-const MIN_LABEL_PITCH_PX = 17;
+/** A row lower than so many heights of its text has no room for words. */
+const LABEL = 1.3;
 
 // One for all lanes, emptied for each: no memory is taken while drawing.
 const gathered = new ColumnRuns();
@@ -81,10 +82,10 @@ function stepped(px) {
  * @param {Wide} slice
  * @param {Box} row
  * @param {readonly string[]} texts from the longest to the shortest: the first that fits is drawn
- * @param {(text: string) => number} measure
+ * @param {{measure: (text: string) => number, textPx: number}} type
  */
-export function drawLabel(ctx, slice, row, texts, measure) {
-  if (row.pitchPx < MIN_LABEL_PITCH_PX) return;
+export function drawLabel(ctx, slice, row, texts, { measure, textPx }) {
+  if (row.pitchPx < LABEL * textPx) return;
   const roomPx = slice.rightPx - slice.leftPx - 2 * LABEL_PAD_PX;
   const text = texts.find((candidate) => candidate && measure(candidate) <= roomPx);
   if (text) ctx.fillText(text, slice.leftPx + LABEL_PAD_PX, row.topPx + row.heightPx / 2 + 0.5);

@@ -144,10 +144,11 @@ function labelSlices(ctx, scene, palette, row, wide) {
   if (!wide.length) return;
   ctx.font = row.lane.kind === LOOP_LANE ? palette.boldFont : palette.labelFont;
   ctx.textBaseline = "middle";
+  const type = { measure: scene.measure, textPx: palette.sizes.textPx };
   for (const slice of wide) {
     if (slice.state !== BLOCKED && !LABELLED.has(slice.state)) continue;
     ctx.fillStyle = palette.inks[slice.state];
-    drawLabel(ctx, slice, row, textsOf(scene, row.lane, slice), scene.measure);
+    drawLabel(ctx, slice, row, textsOf(scene, row.lane, slice), type);
   }
 }
 

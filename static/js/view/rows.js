@@ -20,6 +20,7 @@ import { EVERYTHING, orderLanes } from "./order.js";
  * @property {number} pitchPx the tallest row, gap included
  * @property {number} threadPx
  * @property {number} columnPx the least width of a lonely slice
+ * @property {number} textPx how tall names and words are
  * @typedef {object} View
  * @property {number} heightPx @property {number} scrollPx
  * @property {boolean} folds
@@ -43,8 +44,8 @@ import { EVERYTHING, orderLanes } from "./order.js";
 
 /** Two hundred rows then fit a laptop; lower ones would only be a blur. Beyond, rows scroll. */
 export const MIN_PITCH_PX = 2.5;
-/** A row lower than this has no room for a name. */
-const NAME_PX = 15;
+/** A row lower than so many heights of its text has no room for a name. */
+const NAME = 1.15;
 /** A lane that leaves on the left folds up over this distance, so that rows never jump. */
 const FOLD_PX = 36;
 /** What ended stays tall for this distance, and shrinks over as much again. */
@@ -100,7 +101,7 @@ export function planRows(lanes, scale, view, sizes) {
   entries.forEach(({ lane, section, heading, depth }, i) => {
     const pitchPx = tops[i + 1] - (airs[i + 1] ?? 0) - tops[i];
     const atPx = topPx + tops[i] - plan.scrollPx;
-    const bunch = bunches.take(lane, section, depth, pitchPx < NAME_PX);
+    const bunch = bunches.take(lane, section, depth, pitchPx < NAME * sizes.textPx);
     if (heading && atPx > topPx) plan.headings.push({ text: heading, topPx: atPx - airs[i], heightPx: airs[i] });
     if (atPx + pitchPx <= topPx || atPx >= view.heightPx) return;
     // Whole pixels, or every edge would be a smear.
