@@ -465,6 +465,25 @@ def test_of_several_functions_in_threads_none_is_blamed(
     assert scene.until(3 * SECOND, cpu=0.9).found()["cpu_in_thread"].startswith(told)
 
 
+def test_a_count_says_of_which_minute_it_is(scene):
+    """What is counted is of the last minute, and is called so; then, of some minute."""
+    scene.tape.born(1, "run", 0)
+    # The last two end between two looks.
+    for began in (SECOND, 2 * SECOND + 5 * MS, 2 * SECOND + 125 * MS):
+        scene.tape.wake(1, began).step(1, began, began + 110 * MS)
+    scene.tape.poll(3 * SECOND, 100 * SECOND)
+    told = [
+        scene.until(seconds * SECOND).found()["blocked_loop"].partition(", ")[0]
+        for seconds in (3, 62, 90)
+    ]
+
+    assert told == [
+        "run held the loop 3 times in the last minute",
+        "run held the loop 2 times in the last minute",
+        "run held the loop 2 times within a minute",
+    ]
+
+
 def test_when_stalls_were_forgotten_sums_are_at_least(scene):
     """A hundred stalls are kept; of more it is not said that they were all."""
     scene.tape.born(1, "run", 0)

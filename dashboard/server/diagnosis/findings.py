@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from dashboard.server.diagnosis.look import Look
+from dashboard.server.diagnosis.look import LATELY, Look
 from dashboard.server.diagnosis.rules import RULES
 from dashboard.server.model.stalls import KEEP as KEEP_STALLS
 
@@ -62,13 +62,18 @@ class Finding:
     hit: Hit
     first_ns: int
     last_ns: int
+    counted_ns: int
+    """When its rule last said so: until then what it counts had happened."""
 
     def sentence(self, now_ns: int) -> str:
         """Return what was found; of what was so until a while ago it says that."""
         ago_ns = now_ns - self.last_ns
         # What has a time of its own is told in the past from the beginning.
         if self.hit.at_ns or ago_ns < NOW_NS:
-            return self.hit.sentence
+            if now_ns - self.counted_ns < NOW_NS:
+                return self.hit.sentence
+            # That minute is over.
+            return self.hit.sentence.replace(LATELY, "within a minute")
         minutes = ago_ns // 60_000_000_000
         when = f"{minutes} min ago" if minutes else "A moment ago"
         return f"{when}: {self.hit.sentence}"
@@ -220,10 +225,11 @@ class Findings:
                 if known.hit.stall == hit.stall and known.loop == loop:
                     del self.kept[other]
         if finding is None:
-            finding = Finding(self._next_id, rule, loop, hit, now_ns, now_ns)
+            finding = Finding(self._next_id, rule, loop, hit, now_ns, now_ns, now_ns)
             self.kept[key] = finding
             self._next_id += 1
         finding.hit = hit
+        finding.counted_ns = now_ns
         finding.last_ns = hit.at_ns or now_ns
 
     def _drop(self, now_ns: int) -> None:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from dashboard.server.reading.names import Place
 
 
+#: Of what counts what happened in a minute, which goes on.
+LATELY = "in the last minute"
+
+
 class Hit(NamedTuple):
     """Something that a rule has found."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from dashboard.server.diagnosis.look import Hit, Look, Rule
+from dashboard.server.diagnosis.look import LATELY, Hit, Look, Rule
 from dashboard.server.diagnosis.remedies import NOT_YET
 from dashboard.server.model.incidents import IncidentKind
 from dashboard.server.model.lanes import State
@@ -105,14 +105,14 @@ def _held(
     if not is_all:
         # Some of the minute are forgotten: these may have been of this line, too.
         sentence = (
-            f"{line} held the loop at least {len(stalls)} times in the last minute, "
+            f"{line} held the loop at least {len(stalls)} times {LATELY}, "
             f"for at least {duration(total)} in all; the longest seen took {length}"
         )
         sentence = sentence.replace("at least 1 times", "at least once")
     elif len(stalls) > 1:
         sentence = (
-            f"{line} held the loop {len(stalls)} times, for {length} at most and "
-            f"{duration(total)} in all"
+            f"{line} held the loop {len(stalls)} times {LATELY}, for {length} at most "
+            f"and {duration(total)} in all"
         )
     else:
         verb = "holds" if last.is_on else "held"
@@ -181,8 +181,8 @@ def busy_machine(look: Look) -> Iterator[Hit]:
     sentence = f"A step of the loop waited {waited} of its {length} for a processor"
     if len(stalls) > 1:
         sentence = (
-            f"{len(stalls)} steps of the loop were long only because they waited for a "
-            f"processor; the worst waited {waited} of its {length}"
+            f"{len(stalls)} steps of the loop were long {LATELY}, only because they "
+            f"waited for a processor; the worst waited {waited} of its {length}"
         )
     yield Hit(
         "machine",
@@ -404,7 +404,7 @@ def gc_pause(look: Look) -> Iterator[Hit]:
         times = "once" if len(pauses) == 1 else f"{len(pauses)} times"
         yield Hit(
             "gc",
-            f"The garbage collector stopped the app {times} in the last minute, for "
+            f"The garbage collector stopped the app {times} {LATELY}, for "
             f"{duration(longest / 1e6)} at most.",
             "gc.freeze() after start-up, or a higher gc.set_threshold().",
             sum(pause.duration_ns for pause in pauses) / 1e6,
