@@ -28,7 +28,7 @@ INSIDE = (
 #: that only needs a name for its annotations may import it from anywhere.
 ARROWS = {
     "lanes": set(),
-    "remains": {"lanes"},
+    "remains": {"lanes", "stalls"},
     "journal": {"lanes", "remains"},
     "names": set(),
     "tallies": set(),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dashboard.server.model.lanes import State
+from dashboard.server.model.stalls import KEEP as KEEP_STALLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 #: As many again as a third of what is kept of the last minute.
 KEEP_ROWS = 30_000
-#: As many as a session keeps stalls.
-KEEP = 100
 #: Round a stall: who came just before, and how those whom it held up got away.
 AROUND_NS = 1_000_000_000
 #: And this part of its length: so much of it is shown with it.
@@ -86,7 +85,7 @@ class Remains:
         elif stall > self._last:
             self._last = stall
             self._wanted[stall] = _Stretch(start_ns - air_ns, until_ns, weight)
-            if len(self._wanted) > KEEP:
+            if len(self._wanted) > KEEP_STALLS:
                 del self._wanted[
                     min(self._wanted, key=lambda k: self._wanted[k].weight)
                 ]
