@@ -30,6 +30,8 @@ LAG_SHARE = 0.1
 LITTLE_NEEDS = 4
 SHORTEST_S = 0.5
 PERCENTILES = (50, 90, 95, 99)
+#: Of a height that lasts longer each second, fourth, … of them stands for its neighbours.
+MAX_SECONDS = 600
 
 
 @dataclass(slots=True)
@@ -51,6 +53,8 @@ class Sample:
         default_factory=lambda: defaultdict(lambda: [0.0, 0.0])
     )
     """Per turn and second: answers, and length summed over the processes."""
+    stride: int = 1
+    """Every how many seconds one is kept."""
 
     @property
     def answers(self) -> int:
@@ -64,6 +68,18 @@ class Sample:
         for latency_us in latencies_us:
             record(max(1, min(latency_us, HIGHEST_US)))
         self.sum_us += sum(latencies_us)
+
+    def add_second(self, turn: int, second: int, answers: int, length_s: float) -> None:
+        """Count answers of a second, if that one is kept."""
+        if second % self.stride:
+            return
+        kept = self.seconds[turn, second]
+        kept[0] += answers
+        kept[1] += length_s
+        if len(self.seconds) > MAX_SECONDS:
+            self.stride *= 2
+            for key in [each for each in self.seconds if each[1] % self.stride]:
+                del self.seconds[key]
 
     def percentiles_ms(self) -> dict[str, float | None]:
         """Return the latencies of what was answered; None when nothing was."""
@@ -130,9 +146,7 @@ class Tally:
         sample.active_s += told["active"] * length_s
         sample.busy += told["busy"] * length_s
         sample.lag_ms_s += told["lag_ms"] * length_s
-        second = sample.seconds[self._turn, int(middle_s)]
-        second[0] += answers
-        second[1] += length_s
+        sample.add_second(self._turn, int(middle_s), answers, length_s)
 
     @property
     def service_ms(self) -> float | None:

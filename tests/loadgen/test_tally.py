@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import statistics
+from itertools import pairwise
 
 import pytest
 
 from loadgen.plan import Shape, Target, Variant
-from loadgen.tally import Tally, is_limited
+from loadgen.tally import MAX_SECONDS, Sample, Tally, is_limited
 
 SHAPE = Shape(users=10, spawn_rate=1, run_time_s=20)
 VARIANT = Variant("one", (Target("http://localhost/"),))
@@ -121,6 +122,28 @@ def test_turns_share_points(tally):
 
     (point,) = tally.points()
     assert (point["rps"], point["rps_low"], point["rps_high"]) == (100, 90, 110)
+
+
+def test_hours_are_bounded():
+    """A height of hours keeps so many seconds, evenly, and its spread stays true."""
+    tally = Tally(VARIANT, Shape(users=1, spawn_rate=1, run_time_s=14_400), 1)
+    tally.begin_turn()
+    chance = random.Random(1)
+    rates = [chance.randint(5, 15) for _ in range(7_200)]
+    sample = Sample()
+    for second, rate in enumerate(rates):
+        for tenth in range(2):
+            sample.add_second(1, second, rate // 2 + rate % 2 * tenth, 0.5)
+        tally.add(told(second, second + 1, [1000] * rate))
+
+    assert len(sample.seconds) <= MAX_SECONDS
+    kept = [second for _, second in sample.seconds]
+    assert {later - sooner for sooner, later in pairwise(kept)} == {16}
+    assert [answers for answers, _ in sample.seconds.values()] == rates[::16]
+    point = tally.points()[-1]
+    low, *_, high = statistics.quantiles(rates, n=10)
+    assert point["rps_low"] == pytest.approx(low, abs=1)
+    assert point["rps_high"] == pytest.approx(high, abs=1)
 
 
 def test_little(tally):
