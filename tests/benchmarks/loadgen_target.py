@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ending import running
+from stalls import free_port, wait_until_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,18 +80,9 @@ uvloop.run(main())
 @contextlib.contextmanager
 def serve(program: str) -> Iterator[str]:
     """Run a server in a process of its own; give its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with running([sys.executable, "-c", program, str(port)], cwd=ROOT):
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        else:
-            raise SystemExit("the server did not start within 10 s")
+        wait_until_up(port)
         yield f"http://127.0.0.1:{port}"
 
 

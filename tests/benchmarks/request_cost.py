@@ -17,11 +17,11 @@ import os
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ending import carry_out, running
+from stalls import wait_until_up
 
 if TYPE_CHECKING:
     import subprocess
@@ -105,21 +105,12 @@ def serving(
     kind: str, port: int, loop: str, folder: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Give a server that listens, and lives as long as the block."""
-    import socket
-
     with running(
         [sys.executable, "-c", SERVER, kind, str(port), loop],
         cwd=ROOT,
         env=os.environ | {"LOOPSCOPE_DIR": folder},
     ) as process:
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        else:
-            raise SystemExit(f"the {kind} server did not start within 10 s")
+        wait_until_up(port)
         yield process
 
 
