@@ -18,7 +18,6 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from dashboard.recorder.handles import is_done
-from dashboard.recorder.names import MAX_NAMES as MAX_NAMES
 from dashboard.recorder.names import Names
 from dashboard.recorder.spawns import tell_spawn
 from dashboard.recorder.titles import tell_title

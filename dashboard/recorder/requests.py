@@ -13,12 +13,8 @@ from contextlib import suppress
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
-from dashboard.recorder.recorder import (
-    MAX_NAMES,
-    Recorder,
-    TaskEntry,
-    current_request,
-)
+from dashboard.recorder.names import MAX_NAMES
+from dashboard.recorder.recorder import Recorder, TaskEntry, current_request
 from dashboard.recorder.sockets import open_socket
 from dashboard.records import Kind
 
