@@ -119,7 +119,7 @@ ARROWS = {
     "dumps": {"names", "process", "stall"},
     "vigil": {"dumps", "process"},
     "read": {"vigil"},
-    "facts": set(),
+    "facts": {"victims"},
     "batches": {"facts"},
     "wire": {"drawn", "lanes"},
     "inbox": {"wire"},

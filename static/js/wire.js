@@ -99,6 +99,7 @@ export function isOn({ over, unfinished }) {
  * @property {boolean} held one C call keeps the interpreter's lock
  * @property {number} frozen_ms
  * @property {number} door requests in the kernel's queues that nobody announced
+ * @property {number} [unbegun] requests that it has read whose task has had no step yet
  * @property {{sent: number, refusal: string}} dumps
  * @property {Tokens | null} [tokens] null until a thread was used
  *

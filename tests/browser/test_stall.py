@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -31,6 +32,17 @@ async def held():
         time.sleep(0.01)
 
 
+async def turn():
+    # Until it finds a ticket, which is one turn's.
+    here = pathlib.Path(__file__).parent
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        for ticket in here.glob("ticket-*"):
+            ticket.unlink()
+            return
+        time.sleep(0.01)
+
+
 STORIES = [
     {
         "id": "shop",
@@ -45,6 +57,13 @@ STORIES = [
         "question": "Who stands at the door?",
         "look": "the others",
         "variants": [{"id": "held", "handler": "held"}],
+    },
+    {
+        "id": "turns",
+        "title": "Handlers that hold the loop one after the other",
+        "question": "Who is ready?",
+        "look": "those behind the second",
+        "variants": [{"id": "turn", "handler": "turn"}],
     },
 ]
 '''
@@ -80,11 +99,15 @@ def part(page, name):
     return page.locator(f"[data-part={name}]")
 
 
-def send(page, scenario):
-    """Press a scenario's button: all that belongs to it is sent."""
-    page.evaluate(
-        """(id) => fetch(`/api/trigger/${id}`, { method: "POST", body: "{}" })""",
-        scenario,
+def send(page, scenario, **order):
+    """Press a scenario's button: all that belongs to it is sent, or so many. Return
+    what was answered."""
+    return page.evaluate(
+        """async ([id, body]) => {
+            const answer = await fetch(`/api/trigger/${id}`, { method: "POST", body });
+            return answer.json();
+        }""",
+        [scenario, json.dumps(order)],
     )
 
 
@@ -175,6 +198,39 @@ def test_somebody_else_at_the_door(product, open_page):
     part(page, "by-route").click()
     route = part(page, "route-rows").locator("tr", has_text="/fast")
     expect(route.locator(".at-door")).to_have_text(re.compile(r"^door ≤ \d"))
+
+
+def test_who_was_read_is_ready(product, open_page):
+    """Of those that stood at the door while the first held the loop, all but the second,
+    which holds it now, are ready: they were read, and their turn has not come."""
+    page = open_page(product.url)
+    wait_lamp(page, "idle")
+    send(page, "turn")
+    wait_lamp(page, "blocked")
+    batch = send(page, "turn", count=4)["batch"]
+    expect(part(page, "count-door")).to_have_text("4")
+    give_tickets(product, 1)
+
+    expect(part(page, "count-ready")).to_have_text("3")
+    expect(part(page, "count-door")).to_have_text("0")
+    expect(part(page, "phase")).to_contain_text("3 ready cannot go on")
+    give_tickets(product, 4)
+    wait_lamp(page, "idle")
+    # What the first one took is not counted as the others' own.
+    outcome = product.get(f"/api/batches/{batch}")
+    for _ in range(400):
+        if outcome["done"]:
+            break
+        page.wait_for_timeout(100)
+        outcome = product.get(f"/api/batches/{batch}")
+    assert outcome["facts"]["foreign_ms"] > 0, outcome
+    assert outcome["explanation"].endswith("in which something else held the loop.")
+
+
+def give_tickets(product, count):
+    """So many handlers that wait for a ticket may go on."""
+    for number in range(count):
+        product.go.with_name(f"ticket-{number}").touch()
 
 
 def look_at_stall(page):

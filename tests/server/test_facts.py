@@ -6,6 +6,7 @@ import pytest
 
 from dashboard.server.model.request import PART_NAMES, Request
 from dashboard.server.model.stall import Seen, Stall
+from dashboard.server.model.victims import REQUEST, Key, Victim
 from dashboard.server.presses.facts import duration, find_facts, held_ns, in_words
 from dashboard.server.reading.names import Place
 
@@ -104,6 +105,31 @@ def test_stall_that_is_no_lines_fault():
     facts = facts_of([request(1, running=1000)], stalls=[found])
 
     assert (facts["culprit"], facts["culprit_line"]) == ("a busy machine", None)
+
+
+def test_what_something_else_took():
+    """A press that is sent while the loop is held by another's step, or behind others in
+    line, is told without the time that those took from it, and not as their stall."""
+    lead, other = (
+        request(1, outside=9000, running=400),
+        request(2, outside=9300, ready=80),
+    )
+    before, behind, own = stall(-500, 7000), stall(6500, 2500), stall(9000, 380)
+    behind.blamed, own.blamed = request(7), lead
+    for each, delays_ms in (
+        (before, (6500, 6500)),
+        (behind, (2500, 2500)),
+        (own, (0, 380)),
+    ):
+        for victim, ms in zip((lead, other), delays_ms, strict=True):
+            held = Victim("", ms * MS, request=victim)
+            each.victims.hold(Key(REQUEST, victim.id), held)
+
+    facts = facts_of([lead], [other], [before, behind, own])
+
+    assert (facts["stalls"], facts["blocked_ms"], facts["foreign_ms"]) == (1, 380, 9000)
+    assert (facts["slowest_ms"], facts["wall_ms"], facts["held_ms"]) == (400, 400, 380)
+    assert facts_of([lead], [other], [own])["slowest_ms"] == 9400
 
 
 def test_work_after_the_answer():

@@ -312,6 +312,19 @@ def test_announced_are_not_counted_again(tape):
     assert (told["count"], told["door"]) == (4, 2)
 
 
+def test_which_tasks_are_requests_is_learnt(tape):
+    """Any server's task that has not begun counts as a request that was read, once one
+    of that name has turned out to be made for a request; the app's own never do."""
+    tape.born(2, "server.handle", 40).born(3, "worker", 40).play()
+    counts = [tape.model.served.unbegun()]
+    tape.request(1, 2, 50).step(2, 50, 60).born(4, "server.handle", 70).poll(72, 78)
+    counts.append(tape.play().model.served.unbegun())
+    tape.step(4, 80, 90)
+    counts.append(tape.play().model.served.unbegun())
+
+    assert counts == [0, 1, 0]
+
+
 def test_door_belongs_to_one_step(tape):
     """What lay there during one step is not the next one's."""
     tape.model.tick(STALL_NS, 1, 100)

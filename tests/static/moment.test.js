@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { NBSP } from "../../static/js/format.js";
 import { Lane, Lanes } from "../../static/js/model/lanes.js";
-import { momentAt } from "../../static/js/model/moment.js";
+import { countNameless, momentAt } from "../../static/js/model/moment.js";
 import { LivePhase, changeInWords, stateInWords } from "../../static/js/model/phase.js";
 import { changeAt, nextChangeNs, ofLoop, ofRequests, previousChangeNs } from "../../static/js/model/steps.js";
 import * as wire from "../../static/js/wire.js";
@@ -151,7 +151,7 @@ test("live, who ran is told long enough to be read, and what is counted is of th
   const live = new LivePhase();
   const told = (ms, running, ready = 0) => {
     const run = running ? { request: running, what: "", place: "", sinceNs: 0, untilNs: 0 } : null;
-    const moment = { ns: 1e6, isKnown: true, door: [], due: [], ready: Array(ready).fill({}), running: run, before: [], waiting: [], waitingCount: 3 };
+    const moment = { ns: 1e6, isKnown: true, door: [], due: [], ready: [], readyCount: ready, running: run, before: [], waiting: [], waitingCount: 3 };
     return live.tell(/** @type {any} */ (moment), STALL_NS, ms);
   };
 
@@ -168,13 +168,31 @@ test("live, who held the loop is who ran last", () => {
   const live = new LivePhase();
   const told = (ms, running, ns = 1e6) => {
     const run = running ? { request: running, what: "", place: "", sinceNs: 0, untilNs: 0 } : null;
-    const moment = { ns, isKnown: true, door: [], due: [], ready: [], running: run, before: [], waiting: [], waitingCount: 3 };
+    const moment = { ns, isKnown: true, door: [], due: [], ready: [], readyCount: 0, running: run, before: [], waiting: [], waitingCount: 3 };
     return live.tell(/** @type {any} */ (moment), STALL_NS, ms);
   };
 
   assert.equal(told(0, 7), "Request 7 runs; nobody is ready behind it.");
   assert.match(told(100, 8, 2 * STALL_NS), /^Request 8 holds the loop/);
   assert.equal(told(200, 0), "Request 8 ran just now; nobody is ready, 3 wait.");
+});
+
+test("who was read and has not begun is ready, and no longer at the door, whoever it is", () => {
+  const lanes = lanesOf(
+    [1, wire.LOOP_LANE, 0, [[0, RUNNING, 0, 7]]],
+    ...[8, 9, 10].map((id) => [id, wire.REQUEST_LANE, id, [[5, OUTSIDE]]]),
+  );
+  const told = (loop) => {
+    const moment = momentAt(lanes, text, 1, 500e6);
+    countNameless(moment, loop);
+    return [moment.doorCount, moment.readyCount, moment.door.length, stateInWords(moment, STALL_NS)];
+  };
+  const held = (words) => `Request 7 holds the loop: ${words} cannot go on.`;
+
+  assert.deepEqual(told({ door: 0, unbegun: 0 }), [3, 0, 3, held("3 at the door")]);
+  assert.deepEqual(told({ door: 1, unbegun: 2 }), [2, 2, 0, held("2 at the door and 2 ready")]);
+  assert.deepEqual(told({ door: 0, unbegun: 3 }), [0, 3, 0, held("3 ready")]);
+  assert.deepEqual(told({ door: 0, unbegun: 5 }), [0, 5, 0, held("5 ready")]);
 });
 
 test("no sentence changes the letters of a name", () => {

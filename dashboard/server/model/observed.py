@@ -190,6 +190,7 @@ class ObservedLoop:
             "missed": self.missed,
             "held": self.is_held,
             "door": model.stalls.at_door(model),
+            "unbegun": model.served.unbegun(),
             "frozen_ms": (
                 round((now_ns - self.frozen_since_ns) / 1e6, 3)
                 if self.frozen_since_ns

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from dashboard.server.model.task import Task
 
 
+#: The server makes a task for each request that it has read. Before its first step it
+#: cannot be told whose it is, but that it is one. This is uvicorn's; of others it is
+#: learnt.
+SERVERS_TASK = "RequestResponseCycle.run_asgi"
 #: An answer that comes in pieces for longer than this is a stream.
 STREAM_NS = 1_000_000_000
 
@@ -31,6 +35,8 @@ class Served:
         self._spans: dict[int, int] = {}
         self._lent: dict[int, tuple[Task, Request | None]] = {}
         """Tasks that serve a request among other things, and for whom else."""
+        self._made_for_them: set[int] = set()
+        """What tasks are called that turned out to be made for a request."""
 
     def __repr__(self) -> str:
         return f"<Served by loop {self._loop.number}, {len(self._tasks.serving)} open>"
@@ -63,10 +69,27 @@ class Served:
                 request.outside_most_ns = self._loop.drain.let_in(self._loop, began)
             self._loop.stalls.met(self._loop, task, request, t)
             task.serves = a
+            self._made_for_them.add(task.told)
             self._requests.enter(request, State.READY, began, 0)
             self._requests.move(request, State.READY, task.state, task.since_ns, info)
         else:
             self._requests.enter(request, task.state, t, info)
+
+    def is_unbegun(self, task: Task) -> bool:
+        """Say whether a task is the server's for a request that has not begun."""
+        if task.since_ns != task.born_ns or task.request is not None:
+            return False
+        if task.told in self._made_for_them:
+            return task.is_known
+        return task.coroutine.endswith(SERVERS_TASK)
+
+    def unbegun(self) -> int:
+        """How many requests the server has read whose task has had no step yet.
+
+        Those of them that were announced are outside until then: who is who only
+        their first steps tell.
+        """
+        return sum(map(self.is_unbegun, self._tasks.by_no.values()))
 
     def resume(self, number: int, task: Task, t: int) -> None:
         """A task turns out to work for a request whose beginning we did not see."""

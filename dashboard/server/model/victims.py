@@ -27,9 +27,6 @@ MAX_LISTED = 50
 #: Tasks that a sentence names, if there are no more.
 MAX_NAMED = 3
 HELD_UP = frozenset({State.READY, State.DUE, State.OUTSIDE})
-#: The server makes a task for each request that it has read. Before its first step
-#: it cannot be told whose it is, but that it is one.
-SERVERS_TASK = "RequestResponseCycle.run_asgi"
 
 REQUEST, TASK, TIMER = "request", "task", "timer"
 
@@ -225,7 +222,7 @@ def count_held(
     for task in loop.tasks.by_no.values():
         if task.request is not None or task.counts_as not in (State.READY, State.DUE):
             continue
-        is_fresh = is_unread(task)
+        is_fresh = loop.served.is_unbegun(task)
         if is_fresh and announced:
             # Most likely one of those that were announced; its first step will say.
             announced -= 1
@@ -250,11 +247,6 @@ def of_request(request: Request, delay_ns: int) -> Victim:
     return Victim(request.label, delay_ns, request.lane, request)
 
 
-def is_unread(task: Task) -> bool:
-    """Say whether a task is the server's for a request that has not begun."""
-    return task.since_ns == task.born_ns and task.coroutine.endswith(SERVERS_TASK)
-
-
 def unannounced(loop: LoopModel, requests: Requests, arrived: int) -> int:
     """Of `arrived` requests in the kernel's queues, return how many nobody told of."""
     told = sum(
@@ -262,9 +254,7 @@ def unannounced(loop: LoopModel, requests: Requests, arrived: int) -> int:
         for request in requests.open.values()
     )
     # Of those told of some have left the kernel: the server has read them already.
-    told -= sum(
-        task.request is None and is_unread(task) for task in loop.tasks.by_no.values()
-    )
+    told -= loop.served.unbegun()
     return max(0, arrived - max(0, told))
 
 

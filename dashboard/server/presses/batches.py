@@ -56,8 +56,14 @@ class Batch:
         """Say what happened, with the numbers that were measured; empty before."""
         if not self.done:
             return ""
+        words = self.words
+        disturbed = (
+            f" Not counted: {words['foreign']} in which something else held the loop."
+            if self.facts.get("foreign_ms")
+            else ""
+        )
         try:
-            return self.scenario.explain.format_map(self.words)
+            return self.scenario.explain.format_map(words) + disturbed
         except (KeyError, ValueError, IndexError, AttributeError) as error:
             # The text may be a user's.
             return f"{self.scenario.explain} ({error!r} is no fact that is measured)"

@@ -9,6 +9,8 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
+from dashboard.server.model.victims import REQUEST, Key
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -32,7 +34,8 @@ def find_facts(
 ) -> Facts:
     """Return the facts of a batch whose requests are all answered.
 
-    `leads` went to the scenario's handler, `others` were sent beside them.
+    `leads` went to the scenario's handler, `others` were sent beside them. What they
+    waited because something else held the loop (`foreign_ms` at most) is in no time.
     """
     everybody = [*leads, *others]
     if not everybody:
@@ -41,21 +44,26 @@ def find_facts(
     last_ns = max(request.answered_ns for request in leads or others)
     over_ns = max(max(r.ended_ns, r.answered_ns) for r in everybody)
     loops = {request.loop for request in everybody}
-    ours = [
-        stall
-        for stall in stalls
-        if stall.loop in loops
-        and stall.start_ns < over_ns
-        and stall.start_ns + stall.duration_ns > first_ns
-    ]
+    ours: list[Stall] = []
+    foreign: list[Stall] = []
+    ids = {request.id for request in everybody}
+    for stall in stalls:
+        end_ns = stall.start_ns + stall.duration_ns
+        if stall.loop in loops and stall.start_ns < over_ns and end_ns > first_ns:
+            # Whose step it was is known, or at least that it began before all of it.
+            is_ours = (
+                stall.request in ids if stall.request else stall.start_ns >= first_ns
+            )
+            (ours if is_ours else foreign).append(stall)
+    late_ns = {request.id: _held_by(foreign, request) for request in everybody}
     worst = max(ours, key=lambda stall: stall.duration_ns, default=None)
     culprit = worst.culprit if worst is not None else None
     machine = "a busy machine" if worst is not None and worst.is_starved else None
     return {
         "count": len(leads),
         "good": sum(request.status == 200 for request in leads),
-        "wall_ms": (last_ns - first_ns) / 1e6,
-        **_times("", leads, lambda request: request.total_ns),
+        "wall_ms": (last_ns - first_ns - min(late_ns.values())) / 1e6,
+        **_times("", leads, lambda request: request.total_ns - late_ns[request.id]),
         "running_ms": _middle(leads, lambda request: request.spent_ns["running"]),
         "waiting_ms": _middle(leads, lambda request: request.spent_ns["waiting"]),
         "in_thread_ms": _middle(leads, lambda request: request.spent_ns["thread"]),
@@ -67,9 +75,10 @@ def find_facts(
         ),
         "tokens": _count_token_waits(leads),
         "others": len(others),
-        **_times("others_", others, lambda request: request.total_ns),
+        **_times("others_", others, lambda r: r.total_ns - late_ns[r.id]),
         "others_running_ms": _middle(others, lambda r: r.spent_ns["running"]),
-        "held_ms": max(map(held_ns, others), default=0) / 1e6,
+        "held_ms": max((held_ns(r) - late_ns[r.id] for r in others), default=0) / 1e6,
+        "foreign_ms": max(late_ns.values()) / 1e6,
         "stalls": len(ours),
         "blocked_ms": worst.duration_ns / 1e6 if worst is not None else None,
         "culprit": str(culprit) if culprit is not None else machine,
@@ -84,6 +93,14 @@ def find_facts(
 def held_ns(request: Request) -> int:
     """Return how long a request waited for nothing but the loop."""
     return request.spent_ns["outside"] + request.spent_ns["ready"]
+
+
+def _held_by(stalls: Iterable[Stall], request: Request) -> int:
+    """Return how long these stalls kept a request from its turn, in ns."""
+    key = Key(REQUEST, request.id)
+    known = (stall.victims.known.get(key) for stall in stalls)
+    late_ns = sum(victim.delay_ns for victim in known if victim is not None)
+    return min(late_ns, held_ns(request))
 
 
 def in_words(facts: Facts) -> dict[str, str]:

@@ -22,6 +22,8 @@ import * as wire from "../wire.js";
  * @property {Being[]} door oldest first, as are those that are due; requests before tasks
  * @property {Being[]} due
  * @property {Being[]} ready first in line first
+ * @property {number} doorCount those of whom nothing is known but that they are there included
+ * @property {number} readyCount
  * @property {Run | null} running
  * @property {Run[]} before the runs before it, latest first
  * @property {Group[]} waiting in a fixed order, the app's own tasks last
@@ -55,7 +57,8 @@ const LAST = Object.freeze(["thread token", "worker thread", "process"]);
 export function momentAt(lanes, text, loop, ns, latestNs = ns, showsTasks = true) {
   /** @type {Moment} */
   const moment = {
-    ns, isKnown: false, door: [], due: [], ready: [], running: null, before: [], waiting: [], waitingCount: 0,
+    ns, isKnown: false, door: [], due: [], ready: [], doorCount: 0, readyCount: 0,
+    running: null, before: [], waiting: [], waitingCount: 0,
   };
   /** @type {Map<string, Group>} */
   const groups = new Map();
@@ -75,9 +78,22 @@ export function momentAt(lanes, text, loop, ns, latestNs = ns, showsTasks = true
   if (moment.running && !moment.running.request) moment.running.request = runner;
   moment.ready.sort(bySince);
   for (const queue of [moment.door, moment.due]) queue.sort(requestsFirst);
+  [moment.doorCount, moment.readyCount] = [moment.door.length, moment.ready.length];
   moment.waiting = [...groups.values()].sort(inOrder);
   for (const group of moment.waiting) group.beings.sort(byEnd);
   return moment;
+}
+
+/**
+ * What the lanes cannot tell of now. A request that the loop has read stands at the door in its lane
+ * until its task's first step; who of those there has been read is not known, so none is shown by name.
+ * @param {Moment} moment
+ * @param {{door: number, unbegun?: number}} loop
+ */
+export function countNameless(moment, { door, unbegun = 0 }) {
+  moment.doorCount = Math.max(moment.door.length - unbegun, 0) + door;
+  moment.readyCount = moment.ready.length + unbegun;
+  if (unbegun) moment.door = [];
 }
 
 /**

@@ -20,20 +20,20 @@ const ENDED_BY_CALLBACK = new Set([wire.WAITING, wire.DUE, wire.THREAD, wire.PRO
  * @param {number} stallNs
  */
 export function stateInWords(moment, stallNs) {
-  const { running, ready, due, door, waitingCount, isKnown } = moment;
+  const { running, readyCount, due, doorCount, waitingCount, isKnown } = moment;
   if (!isKnown) return "What the loop did then is not known.";
   const lengthNs = running ? moment.ns - running.sinceNs : 0;
   if (running && lengthNs >= stallNs) {
     const held = [
-      door.length && `${door.length} at the door`,
+      doorCount && `${doorCount} at the door`,
       due.length && `${due.length} due`,
-      ready.length && `${ready.length} ready`,
+      readyCount && `${readyCount} ready`,
     ].filter(Boolean);
     const others = held.length ? `${inList(held)} cannot go on` : "nobody else can go on";
     return `${nameOfRun(running)} holds the loop: ${others}.`;
   }
-  if (running && isTold(moment)) return `${nameOfRun(running)} runs; ${behind(ready.length)}.`;
-  if (ready.length) return `${countOf(ready.length, "task is", "tasks are")} ready, one after the other gets its turn.`;
+  if (running && isTold(moment)) return `${nameOfRun(running)} runs; ${behind(readyCount)}.`;
+  if (readyCount) return `${countOf(readyCount, "task is", "tasks are")} ready, one after the other gets its turn.`;
   if (!waitingCount) return "The loop sleeps: there is nothing to do.";
   return `The loop sleeps: ${waitingCount === 1 ? "one task waits" : waitingCount === 2 ? "both tasks wait" : `all ${waitingCount} tasks wait`}, nobody is ready.`;
 }
@@ -49,7 +49,7 @@ export class LivePhase {
    * @param {number} nowMs
    */
   tell(moment, stallNs, nowMs) {
-    const { running, ready, waitingCount, ns } = moment;
+    const { running, readyCount, waitingCount, ns } = moment;
     const isBlocked = running !== null && ns - running.sinceNs >= stallNs;
     const isOver = nowMs - this.#sinceMs >= READABLE_MS;
     if (isBlocked) [this.#ran, this.#sinceMs] = [nameOfRun(running), nowMs];
@@ -57,7 +57,7 @@ export class LivePhase {
     const name = running && isTold(moment) ? nameOfRun(running) : "";
     if (isOver) [this.#ran, this.#sinceMs] = [name, nowMs];
     if (name === this.#ran) return stateInWords(moment, stallNs);
-    return `${this.#ran} ran just now; ${inLine(ready.length)}, ${waiting(waitingCount)}.`;
+    return `${this.#ran} ran just now; ${inLine(readyCount)}, ${waiting(waitingCount)}.`;
   }
 }
 

@@ -62,7 +62,6 @@ export class BoxesView {
    * @param {number} at.stallNs
    * @param {string} at.when
    * @param {(request: number) => string} at.nameOf
-   * @param {number} at.unseen requests at the door that nobody announced
    * @param {import("../wire.js").Tokens | null} at.tokens worker threads, when the wire tells
    * @param {{title: string, words: string}} at.silence who is in the slot when nobody runs, and why
    */
@@ -70,22 +69,22 @@ export class BoxesView {
     const parts = this.#parts;
     this.#beings.look(at.nowMs);
     setText(parts["boxes-when"], at.when);
-    setText(parts["count-door"], formatCount(moment.door.length + at.unseen));
+    setText(parts["count-door"], formatCount(moment.doorCount));
     setText(parts["count-due"], formatCount(moment.due.length));
-    setText(parts["count-ready"], formatCount(moment.ready.length));
+    setText(parts["count-ready"], formatCount(moment.readyCount));
     setText(parts["count-waiting"], formatCount(moment.waitingCount));
     this.#showSlot(moment, at);
     this.#beings.show([
-      ...this.#queue("door", moment.door, moment.ns, at.unseen),
+      ...this.#queue("door", moment.door, moment.ns, moment.doorCount),
       ...this.#queue("due", moment.due, moment.ns),
-      ...this.#queue("ready", moment.ready, moment.ns),
+      ...this.#queue("ready", moment.ready, moment.ns, moment.readyCount),
       ...this.#waiting(moment, at),
     ]);
     this.#showTokens(moment, at);
   }
 
   /** By name when they fit, else by number; of a crowd the first by name and the others as dots. */
-  #queue(name, beings, ns, unseen = 0) {
+  #queue(name, beings, ns, count = beings.length) {
     const box = this.#parts[name];
     const room = this.#rooms.get(box) ?? measureRoom(box);
     this.#rooms.set(box, room);
@@ -94,9 +93,10 @@ export class BoxesView {
     const others = isCrowd ? Math.min(beings.length - rows, room.dots(rows)) : beings.length - rows;
     const hidden = beings.length - rows - others;
     // Of whom nothing is known but that they are there, an empty box tells in its own words.
-    const more = hidden + (beings.length ? unseen : 0);
+    const nameless = count - beings.length;
+    const more = hidden + (beings.length ? nameless : 0);
     setText(this.#parts[`${name}-more`], more ? `+${formatCount(more)}` : "");
-    box.toggleAttribute("data-unseen", unseen > 0);
+    box.toggleAttribute("data-nameless", nameless > 0);
     return beings.slice(0, rows + others).map((being, i) => ({
       box,
       being,

@@ -4,7 +4,7 @@
 // cannot be read. In two halves, in frames that follow each other, so that neither frame is late.
 
 import { formatDuration, formatLane, formatRound } from "../format.js";
-import { momentAt } from "../model/moment.js";
+import { countNameless, momentAt } from "../model/moment.js";
 import { LivePhase, changeInWords, silenceOf } from "../model/phase.js";
 import { BoxesView } from "./boxes.js";
 import { CodePane, subjectAt } from "./code-pane.js";
@@ -134,6 +134,7 @@ export class Panels {
     const text = (i) => history.text(i);
     const id = loop?.id ?? -1;
     const moment = momentAt(history.lanes, text, id, ns, latestNs, choice.showsTasks);
+    if (isLive && loop) countNameless(moment, loop);
     // A process that is stopped runs nothing, in the midst of a step neither.
     if (isLive && loop?.state === "frozen") moment.running = null;
     const nameOf = (request) => {
@@ -147,7 +148,6 @@ export class Panels {
       stallNs: history.stallNs,
       when: isLive ? "now" : placeOnAxis(ns, viewport.momentNs(latestNs)) || "the end",
       nameOf,
-      unseen: isLive ? loop?.door ?? 0 : 0,
       tokens: isLive ? loop?.tokens ?? null : null,
       silence,
     });

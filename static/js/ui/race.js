@@ -24,6 +24,7 @@ const NUMBERS = [
   ["threads", "trips to a thread, per request"],
   ["tasks", "more tasks, per request"],
   ["tokens", "requests that waited for a thread token"],
+  ["foreign_ms", "not counted: something else held the loop"],
 ];
 
 /** @typedef {{scenario: import("./triggers.js").Scenario, outcome: import("../press.js").Outcome | null}} Runner */

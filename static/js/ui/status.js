@@ -93,7 +93,7 @@ export class StatusView {
     const { busy, lag, ready, waiting, cost } = this.#numbers;
     setText(busy, told ? formatPercent(told.busy) : "–");
     setText(lag, told ? lagOf(told.lag) : "–");
-    setText(ready, loop ? formatCount(moment.ready.length) : "–");
+    setText(ready, loop ? formatCount(moment.readyCount) : "–");
     setText(waiting, loop ? formatCount(moment.waitingCount) : "–");
     setText(cost, loop ? costOf(loop.recording_cost) : "–");
   }
