@@ -36,7 +36,7 @@ ARROWS = {
     "request": {"lanes"},
     "splits": {"lanes", "request", "tallies"},
     "victims": {"lanes"},
-    "stall": {"victims"},
+    "stall": {"names", "victims"},
     "stalls": {"tallies", "stall", "victims"},
     "waits": set(),
     "task": {"lanes"},

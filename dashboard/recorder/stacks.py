@@ -31,14 +31,14 @@ class Frame(NamedTuple):
 
 
 def walk(frame: FrameType | None) -> list[Frame]:
-    """Return the frames of the step in progress, innermost first.
+    """Return the frames of the step in progress, innermost first, without ours.
 
     Empty where no Python code runs in it: a builtin that the loop itself called.
     """
     found: list[Frame] = []
     while frame is not None and not _is_loops(frame):
-        if len(found) < MAX_FRAMES:
-            code = frame.f_code
+        code = frame.f_code
+        if len(found) < MAX_FRAMES and not code.co_filename.startswith(RECORDER):
             # A line that the compiler made up has no number.
             line = frame.f_lineno or 0
             found.append(

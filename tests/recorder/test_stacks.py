@@ -10,7 +10,7 @@ import threading
 import pytest
 
 import dashboard
-from dashboard.recorder import stacks
+from dashboard.recorder import pauses, stacks
 from dashboard.recorder.stacks import MAX_FRAMES, culprit, walk
 from dashboard.recorder.watchdog import Watchdog
 from dashboard.records import Cell, Kind
@@ -85,6 +85,20 @@ def test_library_is_not_to_blame():
     assert not inside[0].is_users
     assert line.function.endswith("report")
     assert above == next(i for i, frame in enumerate(inside) if frame.is_users) > 0
+
+
+def test_recorder_is_not_to_blame(monkeypatch):
+    """What we do while the collector runs is no part of the stack, and not to blame."""
+    found = []
+    monkeypatch.setattr(pauses, "_recorders", [None])
+    monkeypatch.setattr(pauses, "_began_ns", 0)
+    monkeypatch.setattr(pauses, "tell_pause", lambda *_: found.extend(here()))
+
+    pauses._on_collection("stop", {"generation": 2})
+    seen, caller, *_ = found
+
+    assert seen.function.endswith("<lambda>")
+    assert caller.function == "test_recorder_is_not_to_blame"
 
 
 def test_nobody_to_blame():

@@ -327,6 +327,14 @@ def test_parse():
     )
 
 
+def test_parse_without_ours():
+    """A line of the recorder's is none of the app's stack, wherever it stands."""
+    ours = '  File "/srv/dashboard/recorder/pauses.py", line 53 in _on_collection\n'
+    head, rest = DUMP.split("\n", 1)
+
+    assert parsed(f"{head}\n{ours}{rest}") == parsed(DUMP)
+
+
 def test_parse_beginning():
     """Half a dump is told as far as it goes, and known not to be whole."""
     half = DUMP[: DUMP.index("  File", DUMP.index("shop.py")) - 1]

@@ -364,6 +364,55 @@ def test_busy_machine(scene, waited, rules):
         assert finding["action"].startswith("Stop other programs")
 
 
+@pytest.mark.parametrize(
+    ("shop", "paused", "sentence", "action"),
+    [
+        (SHOP, 250, "The garbage collector held the loop for 300 ms.", "gc.freeze()"),
+        (SHOP, 100, "shop.py:2 in buy held the loop for 300 ms.", "Replace a sleep"),
+        (
+            SHOP.replace("time.sleep(1)", "gc.collect()"),
+            250,
+            "shop.py:2 in buy held the loop for 300 ms.",
+            "Leave collecting to Python",
+        ),
+    ],
+    ids=["pause", "little of one", "asked for"],
+)
+def test_pause_is_no_lines_fault(scene, monkeypatch, shop, paused, sentence, action):
+    """A step that was mostly the collector's is told as that, not by the line at which
+    it came; unless that line asked for it."""
+    monkeypatch.setitem(globals(), "SHOP", shop)
+    scene.tape.born(1, "run", 0)
+    # A collection of the step before is none of this one's.
+    scene.tape.put(Kind.PAUSE, SECOND - 85 * MS, SECOND - 10 * MS, 2, 1)
+    scene.tape.step(1, SECOND - 90 * MS, SECOND - 5 * MS)
+    seen_at(scene.tape, SECOND, SECOND + 100 * MS, 2)
+    for began in (SECOND + MS, SECOND + 150 * MS):
+        scene.tape.put(Kind.PAUSE, began, began + paused // 2 * MS, 2, 1)
+    scene.tape.step(1, SECOND, SECOND + 300 * MS, Kind.STEP_DONE)
+    scene.until(2 * SECOND)
+    told = scene.session.findings.describe(scene.now_ns)
+    finding = next(each for each in told if each["sentence"] == sentence)
+
+    assert finding["action"].startswith(action)
+    assert (finding["fix"] is None) == (action != "Replace a sleep")
+
+
+def test_nobodys_line(scene):
+    """Where a framework's own line was seen, and none of the app's, none is to change."""
+    scene.tape.born(1, "run", 0)
+    place = scene.tape.text("/lib/routing.py", 2, "app")
+    scene.tape.put(Kind.FRAME, SECOND + 100 * MS, SECOND, place, 0)
+    scene.tape.put(Kind.SAMPLE, SECOND + 100 * MS, SECOND, place)
+    scene.tape.step(1, SECOND, SECOND + 300 * MS, Kind.STEP_DONE)
+    scene.until(2 * SECOND)
+
+    (finding,) = scene.session.findings.describe(scene.now_ns)
+    assert finding["sentence"] == "routing.py:2 in app held the loop for 300 ms."
+    assert finding["action"].startswith("No line of the app's ran")
+    assert finding["fix"] is None
+
+
 def test_a_line_that_is_cleared_is_no_finding_any_more(scene):
     """What was blamed while it lasted, before the system told of its wait, is not kept."""
     scene.tape.born(1, "run", 0)

@@ -180,6 +180,36 @@ def test_the_range_of_a_loop_is_not_what_lasts() -> None:
     assert (found.kind, found.after) == ("computation", "def f():")
 
 
+@pytest.mark.parametrize(
+    ("code", "line", "kind", "after"),
+    [
+        ("while now() < end:\n        pass", 2, "loop", "def f(n):"),
+        ("for i in n:\n        x = mix(i)", 3, "loop", "def f(n):"),
+        ("for i in n:\n        x = mix(i)\n    await g()", 3, "loop", ""),
+        ("for i in n:\n        x = math.sqrt(i)", 3, "loop", "def f(n):"),
+        ("x = [mix(i) for i in n]", 2, "loop", "def f(n):"),
+        # One of these calls is enough to hold the loop.
+        ("for i in mix(n):\n        x = i", 2, "call", "for i in await"),
+        ("for i in n:\n        await g(mix(i))", 3, "call", "await g(await"),
+        ("for i in n:\n        time.sleep(i)", 3, "sleep", "await asyncio.sleep(i)"),
+    ],
+)
+def test_a_call_that_is_made_over_and_over(code, line, kind, after) -> None:
+    """Of a loop that never waits it is the loop that lasts, and no call of it."""
+    found = remedy(f"import math, time\nasync def f(n):\n    {code}", line + 1)
+    assert found is not None
+    assert found.kind == kind
+    assert found.after.startswith(after) if after else found.after == ""
+
+
+@pytest.mark.parametrize("head", ["async def f():", "def f():"])
+def test_a_collection_that_is_asked_for_has_no_other_line(head: str) -> None:
+    """It holds the interpreter wherever it is called: nothing is written instead."""
+    found = remedy(f"import gc\n{head}\n    gc.collect()\nasync def g(): f()", 3, 4)
+    assert found is not None
+    assert (found.kind, found.after) == ("garbage collection", "")
+
+
 def test_what_follows_a_call_is_of_its_result() -> None:
     """The attribute is the answer's, not the coroutine's."""
     found = remedy("async def f():\n    x = requests.get(url).json()", 2)

@@ -96,7 +96,7 @@ class Finding:
                 "line": remedy.line,
                 "note": remedy.note,
             }
-            if remedy is not None
+            if remedy is not None and remedy.after
             else None,
             "stall": hit.stall,
             "request": hit.request,

@@ -78,6 +78,7 @@ SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "math.",
         ),
     ),
+    ("garbage collection", ("gc.collect",)),
     # In C, and without the interpreter's lock meanwhile.
     (
         "hashing or compression",

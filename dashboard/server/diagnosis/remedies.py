@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Kinds for which a thread is no help: they need the interpreter all the time.
 NEEDS_A_PROCESS = frozenset({"computation", "regular expression"})
+#: A call of these kinds, over and over: to take off one of them is no help.
+SHORT = frozenset({"call", "computation"})
 #: Deeper stacks are not taken apart.
 MAX_FRAMES = 30
 #: Calls that are over at once: what lasts is the loop around them.
@@ -46,6 +48,8 @@ STARTERS = frozenset(
 NO_LETTERS = frozenset({"match", "search", "fullmatch", "finditer"})
 #: What cannot go into a lambda: it would mean something else there, or nothing.
 _NOT_IN_LAMBDA = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+#: Where others have their turn.
+_WAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 #: What runs later, or where nobody can wait.
 _ELSEWHERE = (
     ast.Lambda,
@@ -63,6 +67,7 @@ class Remedy(NamedTuple):
     """What holds the loop: `sleep`, `HTTP client`, `computation`, …"""
     before: str
     after: str
+    """Nothing, where no other line is the answer."""
     note: str
     line: int
     """Where `before` stands."""
@@ -78,7 +83,8 @@ def remedy_at(
     """Return what to write instead at a place, and the user's lines that led there."""
     files: dict[str, Sequence[str] | None] = {}
     frames = []
-    for each in [line.place for line in stack if line.is_users] or [place]:
+    # Other people's lines are not for the user to change.
+    for each in [line.place for line in stack if line.is_users] if stack else [place]:
         if each.file not in files:
             files[each.file] = read_lines(each)
         lines = files[each.file]
@@ -108,6 +114,8 @@ def find_remedy(frames: Sequence[tuple[Sequence[str], int]]) -> Remedy | None:
         calls = _calls_on(function, file, line)
         call = _lasting(calls, file, callee)
         kind = kind or (kind_of(call, file) if call is not None else "computation")
+        if kind == "garbage collection":
+            return Remedy(kind, lines[line - 1].strip(), "", "", line)
         if isinstance(function, ast.AsyncFunctionDef):
             if not calls:
                 # A loop of its own Python code: all of it has to go elsewhere.
@@ -115,6 +123,10 @@ def find_remedy(frames: Sequence[tuple[Sequence[str], int]]) -> Remedy | None:
             if call is None:
                 return None
             is_own = depth == 0
+            if is_own and kind in SHORT and _is_repeated(function, call):
+                return _whole_function(
+                    function, file, lines, line, kind="loop"
+                ) or Remedy("loop", lines[line - 1].strip(), "", "", line)
             return _rewrite(lines, function, file, call, kind, is_own=is_own)
         callee = function.name
     return None
@@ -215,7 +227,11 @@ def _in_process(call: ast.Call, function: str) -> tuple[str, str] | None:
 
 
 def _whole_function(
-    function: ast.AsyncFunctionDef, file: File, lines: Sequence[str], at: int
+    function: ast.AsyncFunctionDef,
+    file: File,
+    lines: Sequence[str],
+    at: int,
+    kind: str = "computation",
 ) -> Remedy | None:
     if function.name in file.called or not _is_in_loop(function, at):
         # Somebody awaits it; or it is one line, that may do anything.
@@ -225,7 +241,7 @@ def _whole_function(
     if not _compiles([after, *lines[function.lineno : function.end_lineno]]):
         return None
     return Remedy(
-        "computation",
+        kind,
         line.strip(),
         after.strip(),
         "As a plain def FastAPI runs it in a thread, where it still shares the "
@@ -242,6 +258,27 @@ def _is_in_loop(function: Function, line: int) -> bool:
         and node.lineno <= line <= (node.end_lineno or node.lineno)
         for node in ast.walk(function)
     )
+
+
+def _is_repeated(function: Function, call: ast.Call) -> bool:
+    """Say whether a loop that never waits makes a call over and over."""
+    turn: Sequence[ast.AST]
+    for node in ast.walk(function):
+        match node:
+            case ast.For():
+                turn = node.body
+            case ast.While():
+                turn = [node.test, *node.body]
+            case ast.ListComp() | ast.SetComp():
+                turn = [node.elt]
+            case ast.DictComp():
+                turn = [node.key, node.value]
+            case _:
+                continue
+        inside = [each for part in turn for each in ast.walk(part)]
+        if call in inside and not any(isinstance(each, _WAITS) for each in inside):
+            return True
+    return False
 
 
 def _compiles(lines: Sequence[str]) -> bool:

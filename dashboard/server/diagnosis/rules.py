@@ -53,6 +53,18 @@ PAUSE_NS = 20_000_000
 PAUSES_NS = 100_000_000
 #: So many trips to a thread for one answer are worth a word.
 TRIPS = 3
+#: What held the loop if no line did.
+THE_COLLECTOR = "The garbage collector"
+LESS_COLLECTING = "gc.freeze() after start-up, or a higher gc.set_threshold()."
+#: What to do about steps of some kinds, which no call instead of another would mend.
+ACTIONS = {
+    "computation": "Give the computation to a process.",
+    "hashing or compression": "Give the hashing or compression to a thread.",
+    "garbage collection": "Leave collecting to Python, or do it when nobody waits: "
+    "in a thread it holds the interpreter as well.",
+    "loop": "Move the loop into a function of its own, and give that to a thread, or "
+    "to a process if it computes.",
+}
 #: Calls that wait where nobody else can run, and what to call them.
 BLOCKING = {
     "sleep": "sleep that blocks",
@@ -70,7 +82,7 @@ _GATHERABLE = ("sleep", "httpx", "socket", "connect", "asyncpg", "psycopg", "red
 def blocked_loop(look: Look) -> Iterator[Hit]:
     """One step held everybody up; several of one line are one finding."""
     for line, stalls in _by_line(look).items():
-        remedy = look.remedy(stalls[-1])
+        remedy = _remedy(look, line, stalls)
         if remedy is not NOT_YET and (remedy is None or remedy.kind not in BLOCKING):
             yield _held(line, stalls, remedy, is_all=look.are_all_stalls)
 
@@ -78,7 +90,7 @@ def blocked_loop(look: Look) -> Iterator[Hit]:
 def sync_call(look: Look) -> Iterator[Hit]:
     """The step that held everybody up waited, and could have let others run."""
     for line, stalls in _by_line(look).items():
-        remedy = look.remedy(stalls[-1])
+        remedy = _remedy(look, line, stalls)
         if remedy is not None and remedy.kind in BLOCKING:
             yield _held(line, stalls, remedy, is_all=look.are_all_stalls)
 
@@ -91,8 +103,21 @@ def _by_line(look: Look) -> dict[str, list[Stall]]:
             continue
         if stall.is_starved:
             continue
-        by_line[str(stall.culprit or stall.label or "a step")].append(stall)
+        line = str(stall.culprit or stall.label or "a step")
+        if stall.is_pause:
+            remedy = look.remedy(stall)
+            if remedy is NOT_YET:
+                continue
+            # Unless a line asked for it.
+            is_asked_for = remedy is not None and remedy.kind == "garbage collection"
+            line = str(stall.seen_at) if is_asked_for else THE_COLLECTOR
+        by_line[line].append(stall)
     return by_line
+
+
+def _remedy(look: Look, line: str, stalls: list[Stall]) -> Remedy | None:
+    # Where it came is nobody's fault.
+    return None if line == THE_COLLECTOR else look.remedy(stalls[-1])
 
 
 def _held(
@@ -126,11 +151,15 @@ def _held(
     action = "Take it off the loop: a thread, or for computations a process."
     if remedy is not None:
         article = "a" if remedy.kind in BLOCKING else "the"
-        action = f"Replace {article} {BLOCKING.get(remedy.kind, remedy.kind)}."
-        if remedy.kind == "computation":
-            action = "Give the computation to a process."
-        elif remedy.kind == "hashing or compression":
-            action = "Give the hashing or compression to a thread."
+        replace = f"Replace {article} {BLOCKING.get(remedy.kind, remedy.kind)}."
+        action = ACTIONS.get(remedy.kind, replace)
+    elif line == THE_COLLECTOR:
+        action = LESS_COLLECTING
+    elif last.is_nobodys:
+        action = (
+            "No line of the app's ran: it is what a framework does with what it is "
+            "given or lets go of. Give it less at once."
+        )
     return Hit(
         line,
         f"{sentence}; {it} {said}." if said else f"{sentence}.",
@@ -406,7 +435,7 @@ def gc_pause(look: Look) -> Iterator[Hit]:
             "gc",
             f"The garbage collector stopped the app {times} {LATELY}, for "
             f"{duration(longest / 1e6)} at most.",
-            "gc.freeze() after start-up, or a higher gc.set_threshold().",
+            LESS_COLLECTING,
             sum(pause.duration_ns for pause in pauses) / 1e6,
             pauses[-1].start_ns,
         )

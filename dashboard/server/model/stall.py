@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from dashboard.server.model import victims as held
+from dashboard.server.reading.names import Place
 
 if TYPE_CHECKING:
     from dashboard.server.model.request import Request
-    from dashboard.server.reading.names import Place
 
 #: Lines of one stall that are counted one by one.
 KEEP_LINES = 50
+#: What took a step that was mostly a pause: no line did.
+COLLECTOR = Place("", 0, "the garbage collector")
 #: To have waited this part of its length for a processor is worth a word.
 STARVED = 0.1
 
@@ -66,6 +68,8 @@ class Stall:
     end_ns: int = 0
     starved_ns: int = 0
     """How long of it its thread wanted a processor that others had."""
+    paused_ns: int = 0
+    """How long of it the garbage collector had the interpreter."""
     threshold_ns: int = 0
     """What made it a stall, when it was found."""
 
@@ -97,6 +101,17 @@ class Stall:
         return waited and own_ns < self.threshold_ns
 
     @property
+    def is_pause(self) -> bool:
+        """Whether most of it was the garbage collector's, wherever that came."""
+        return 2 * self.paused_ns > self.duration_ns
+
+    @property
+    def is_nobodys(self) -> bool:
+        """Whether only other people's code was seen, and none of the user's."""
+        stack = self.worst.stack if self.worst is not None else ()
+        return bool(stack) and not any(line.is_users for line in stack)
+
+    @property
     def seen_at(self) -> Place | None:
         """The line where it was, to blame or not, as far as it is known."""
         worst = self.worst
@@ -104,8 +119,11 @@ class Stall:
 
     @property
     def culprit(self) -> Place | None:
-        """The line to blame, as far as it is known; none if the machine is."""
-        return None if self.is_starved else self.seen_at
+        """The line to blame, as far as it is known, or the garbage collector; none if
+        the machine is."""
+        if self.is_starved:
+            return None
+        return COLLECTOR if self.is_pause else self.seen_at
 
     def see(self, sample: Sample) -> None:
         """Count a sample."""

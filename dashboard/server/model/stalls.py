@@ -65,6 +65,8 @@ class Stalls:
         self._doors: dict[int, held.Door] = {}
         self._queues: dict[int, Queue] = {}
         self._stops: dict[int, deque[tuple[int, int]]] = {}
+        self._pauses: dict[int, tuple[int, int]] = {}
+        """Of the last step that had any: when it began, and how long they took."""
 
     def __repr__(self) -> str:
         return f"<Stalls {len(self.kept)} kept>"
@@ -119,7 +121,7 @@ class Stalls:
         """A loop that has ended is listed no more; its stalls are kept like others."""
         by_loop: tuple[dict[int, Any], ...] = (
             *(self.lengths, self._last, self._early),
-            *(self._doors, self._queues, self._stops),
+            *(self._doors, self._queues, self._stops, self._pauses),
         )
         for each in by_loop:
             each.pop(loop, None)
@@ -141,6 +143,16 @@ class Stalls:
         """The whole process stood still meanwhile: that is no step's fault."""
         stops = self._stops.setdefault(loop.number, deque(maxlen=KEEP_STOPS))
         stops.append((since_ns, until_ns))
+
+    def paused(self, loop: LoopModel, since_ns: int, until_ns: int) -> None:
+        """The garbage collector had the interpreter meanwhile."""
+        step_ns = loop.running_since
+        if loop.running_owner and until_ns > step_ns:
+            began_ns, before_ns = self._pauses.get(loop.number, (step_ns, 0))
+            took_ns = until_ns - max(since_ns, step_ns)
+            if began_ns == step_ns:
+                took_ns += before_ns
+            self._pauses[loop.number] = step_ns, took_ns
 
     def _lasted(self, loop: LoopModel, since_ns: int, end_ns: int) -> int:
         """How long a step lasted, without the time in which its process stood still."""
@@ -185,6 +197,9 @@ class Stalls:
         stall.duration_ns = self._lasted(loop, stall.start_ns, end_ns)
         starved_ns = loop.starvation.within(stall.start_ns, end_ns)
         stall.starved_ns = min(starved_ns, stall.duration_ns)
+        paused_step_ns, paused_ns = self._pauses.get(loop.number, (0, 0))
+        if paused_step_ns == since_ns:
+            stall.paused_ns = paused_ns
         held.count_held(
             stall.victims,
             loop,

@@ -49,6 +49,7 @@ MAX_DUMP_BYTES = 64 << 10
 MAX_HEAD_BYTES = 8 << 10
 MAX_LINES = 100
 MAX_NAME = 500
+RECORDER = "/dashboard/recorder/"
 LINE = re.compile(r'  File "(.*)", line (\d+|\?\?\?) in (.*)')
 ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
 #: The kernel's number of `tgkill`, for C libraries that do not offer it by name.
@@ -271,6 +272,7 @@ def make_is_users(head: str) -> Callable[[str], bool]:
 
 def parse_dump(text: str, is_users: Callable[[str], bool]) -> tuple[list[Line], bool]:
     """Return the lines of the step in a dump, innermost first, and if it is whole.
+    Ours are none of them.
 
     A stack ends where the loop's machinery begins; one that is longer than what
     `faulthandler` writes is whole, too.
@@ -292,7 +294,8 @@ def parse_dump(text: str, is_users: Callable[[str], bool]) -> tuple[list[Line], 
         )
         if _is_loops(place) or len(found) >= MAX_LINES:
             return found, True
-        found.append(Line(place, is_users(place.file)))
+        if RECORDER not in place.file:
+            found.append(Line(place, is_users(place.file)))
     return found, False
 
 
@@ -304,7 +307,7 @@ def blame(stack: Iterable[Line]) -> Place | None:
 
 
 def _is_loops(place: Place) -> bool:
-    if "/dashboard/recorder/" in place.file:
+    if RECORDER in place.file:
         return place.function in ("run_once", "__call__")
     is_base = place.file.endswith("asyncio/base_events.py")
     return is_base and place.function in ("_run_once", "run_forever")

@@ -114,13 +114,14 @@ export function subjectAt({ history, moment, selected, isLive, stall: told }) {
   const lane = selected ?? (isLive || isHeldUp ? null : runs ?? lastRun(history, moment));
   if (lane) {
     const { place, verb } = whereabouts(lane, text, moment.ns);
-    const culprit = isHeldUp && runs === lane ? stall?.culprit : null;
+    const culprit = isHeldUp && runs === lane && stall?.culprit?.file ? stall.culprit : null;
     const isStall = Boolean(culprit);
     const at = culprit ? placeOf(culprit) : place;
     const title = formatLane(lane.request, lane.label);
     return { key: at, title, request: lane.request, verb: isStall ? "holds the loop here" : verb, place: at, route: lane.label, isStall };
   }
-  if (!stall?.culprit) return null;
+  // The garbage collector has no line.
+  if (!stall?.culprit?.file) return null;
   const title = `${formatPlace(stall.culprit)} in ${stall.culprit.function}`;
   const verb = isOn(stall) || isHeldUp ? "holds the loop here" : "held the loop here";
   return { key: title, title, request: 0, verb, place: placeOf(stall.culprit), route: "", isStall: true };

@@ -21,7 +21,7 @@ const STARVED = 0.1;
  * @returns {{title: string, body: (string | {strong: string})[]}}
  */
 export function verdictOf(stall) {
-  const place = formatPlace(stall.culprit) || "One step";
+  const place = (formatPlace(stall.culprit) || "One step").replace(/^the /, "The ");
   const length = formatMs(stall.duration_ms);
   const isOver = !isOn(stall);
   const held = isOver ? `${place} held the loop for ${length}` : `${place} holds the loop`;
