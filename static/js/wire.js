@@ -145,6 +145,7 @@ export function isOn({ over, unfinished }) {
  * @property {number} duration_ms
  * @property {boolean} over
  * @property {boolean} [unfinished] its process was gone before it ended
+ * @property {boolean} [start_up] a server started in it
  * @property {string} label the request's method and route, or the task's name
  * @property {number} request
  * @property {number} starved_ms its thread waited so long for a processor

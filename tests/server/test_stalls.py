@@ -219,6 +219,7 @@ def test_to_wire(tape):
         "duration_ms": 300.0,
         "over": True,
         "unfinished": False,
+        "start_up": False,
         "starved_ms": 0.0,
         "starved": False,
         "label": "main",

@@ -166,6 +166,17 @@ def test_clockwork(tape, name, package):
     assert (tasks.count(State.READY, State.DUE), tasks.count(State.WAITING)) == (0, 2)
 
 
+def test_first_step_of_clockwork_is_start_up(tape):
+    """A server's first step is its start-up; no later one is, nor any of an app's task."""
+    born_in(tape, "/lib/uvicorn/server.py", "Server.serve").step(2, 100, 100 + LONG)
+    for task, began in ((2, 2 * LONG), (1, 4 * LONG)):
+        tape.wake(task, began).step(task, began, began + LONG)
+    tape.put(Kind.BORN, 6 * LONG, 0, 3, tape.text("work", "/srv/shop.py", 7))
+    tape.step(3, 6 * LONG, 7 * LONG).play()
+
+    assert [stall.start_up for stall in tape.stalls.kept] == [True, False, False, False]
+
+
 @pytest.mark.parametrize("name", CLOCKWORK)
 def test_called_like_clockwork(tape, name):
     """A task of the app's counts, though it is called like a server's."""

@@ -138,6 +138,21 @@ test("of a stall that is the machine's fault no line is told", () => {
   assert.equal(lampOf("live", loop, 210).detail, "it waits for a processor");
 });
 
+test("a server that starts its app is told calmly, unless somebody had to wait", () => {
+  const stall = {
+    id: 1, loop: 1, start_ns: 0, duration_ms: 1450, starved_ms: 0, starved: false, over: true, start_up: true,
+    culprit: { file: "/srv/shop.py", line: 2, function: "<module>" }, victims: { count: 0, delay_ms: 0 },
+  };
+  const told = ({ title, body }) => plain(title + ". " + body.map((x) => x.strong ?? x).join(""));
+  const loop = { state: "blocked", utilisation: 1, pid: 7, culprit: stall.culprit };
+
+  assert.equal(told(verdictOf(stall)), "Start-up took 1.45 s. shop.py:2 had the loop, before the app served anybody.");
+  assert.match(told(verdictOf({ ...stall, over: false })), /^Start-up\. shop\.py:2 has the loop/);
+  assert.match(told(verdictOf({ ...stall, victims: { count: 1, delay_ms: 9 } })), /^shop\.py:2 held the loop/);
+  const { state, word } = lampOf("live", loop, 1450, undefined, true);
+  assert.deepEqual([state, plain(word)], ["running", "Starting 1.45 s"]);
+});
+
 test("the lamp has a word for every state of the page and of the loop", () => {
   const loop = { state: "blocked", utilisation: 1, pid: 7, culprit: { file: "a/b.py", line: 3, function: "f" } };
   const words = [

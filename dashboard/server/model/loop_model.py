@@ -459,6 +459,12 @@ class LoopModel:
             return self.names.callback(-self.running_owner)
         return ""
 
+    def is_starting(self) -> bool:
+        """Say whether what runs is the first step of a server's own task: in it the
+        app is imported, and started. Only once it is over has the task a lane."""
+        task = self.tasks.by_no.get(self.running_owner)
+        return task is not None and task.is_clockwork and not task.lane
+
     def running_label(self) -> str:
         """Say what runs now: a request by its route, else a task or callback."""
         request = self.serving()

@@ -72,6 +72,8 @@ class Stall:
     """How long of it the garbage collector had the interpreter."""
     threshold_ns: int = 0
     """What made it a stall, when it was found."""
+    start_up: bool = False
+    """A server started in it: it imported its app, or had the app start."""
 
     @property
     def is_on(self) -> bool:
@@ -150,6 +152,7 @@ class Stall:
             "duration_ms": round(self.duration_ns / 1e6, 3),
             "over": self.over,
             "unfinished": self.unfinished,
+            "start_up": self.start_up,
             "starved_ms": round(self.starved_ns / 1e6, 3),
             "starved": self.is_starved,
             "label": self.label,

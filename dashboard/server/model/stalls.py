@@ -181,6 +181,7 @@ class Stalls:
             name, blamed = loop.running_name(), loop.serving()
             stall = Stall(self._next_id, loop.number, since_ns, 0, name, blamed)
             stall.threshold_ns = self.threshold_ns
+            stall.start_up = loop.is_starting()
             self._next_id += 1
             self._last[loop.number] = stall
             self.kept.append(stall)

@@ -40,6 +40,23 @@ export function stallToTell(history, chosen = 0, loop = 0) {
 }
 
 /**
+ * A server that imports and starts its app before it serves anybody does no wrong.
+ * @param {Stall | null | undefined} stall
+ */
+export function isStartUp(stall) {
+  return Boolean(stall?.start_up && !stall.victims.count && !stall.victims.others?.count);
+}
+
+/**
+ * The stall that is under way on a loop.
+ * @param {import("./history.js").History} history
+ * @param {number} loop
+ */
+export function stallOn({ stalls }, loop) {
+  return [...stalls.values()].find((stall) => stall.loop === loop && isOn(stall)) ?? null;
+}
+
+/**
  * "27 s ago, on worker 2, pid 7": of what is not now, and not on the loop in sight.
  * @param {import("./history.js").History} history
  * @param {number} loop the one in sight

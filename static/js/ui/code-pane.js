@@ -5,6 +5,7 @@
 // for each line once; keeps the last answers.
 
 import { fileName, formatLane, formatPlace } from "../format.js";
+import { isStartUp } from "../model/stalls.js";
 import { readPlace, whereabouts } from "../model/whereabouts.js";
 import { isOn } from "../wire.js";
 import { tint } from "./beings.js";
@@ -123,8 +124,9 @@ export function subjectAt({ history, moment, selected, isLive, stall: told }) {
   // The garbage collector has no line.
   if (!stall?.culprit?.file) return null;
   const title = `${formatPlace(stall.culprit)} in ${stall.culprit.function}`;
-  const verb = isOn(stall) || isHeldUp ? "holds the loop here" : "held the loop here";
-  return { key: title, title, request: 0, verb, place: placeOf(stall.culprit), route: "", isStall: true };
+  const isStart = isStartUp(stall);
+  const verb = isStart ? "at start-up" : isOn(stall) || isHeldUp ? "holds the loop here" : "held the loop here";
+  return { key: title, title, request: 0, verb, place: placeOf(stall.culprit), route: "", isStall: !isStart };
 }
 
 /**

@@ -5,7 +5,7 @@
 // checks.js; the other stalls in stall-list.js.
 
 import { countOf, formatMs, formatPlace } from "../format.js";
-import { endOf, stallToTell, whenInWords } from "../model/stalls.js";
+import { endOf, isStartUp, stallToTell, whenInWords } from "../model/stalls.js";
 import { isOn } from "../wire.js";
 import { ChecksView } from "./checks.js";
 import { make, part, setText } from "./parts.js";
@@ -29,6 +29,10 @@ export function verdictOf(stall) {
   const title = stall.starved && isOver ? `The machine is too busy: a step took ${length}` : held;
   const waited = `It waited ${formatMs(stall.starved_ms)} of its ${length} for a processor. `;
   const why = stall.starved_ms >= STARVED * stall.duration_ms ? [waited] : [];
+  if (isStartUp(stall)) {
+    const what = `${place} ${isOver ? "had" : "has"} the loop, before the app served anybody.`;
+    return { title: isOver ? `Start-up took ${length}` : "Start-up", body: [...why, what] };
+  }
   if (stall.unfinished) why.unshift(UNFINISHED);
   const { victims } = stall;
   // In a program without requests it is the tasks that wait.
@@ -151,7 +155,7 @@ export class FindingsView {
   }
 
   #write(stall, finding, isPast) {
-    this.#root.dataset.finding = stall ? (isOn(stall) ? "blocked" : "over") : finding ? "found" : "calm";
+    this.#root.dataset.finding = stall && !isStartUp(stall) ? (isOn(stall) ? "blocked" : "over") : finding && !stall ? "found" : "calm";
     this.#jump.hidden = !stall;
     if (stall) this.#showStall(stall);
     else {

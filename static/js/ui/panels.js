@@ -6,6 +6,7 @@
 import { formatDuration, formatLane, formatRound } from "../format.js";
 import { countNameless, momentAt } from "../model/moment.js";
 import { LivePhase, changeInWords, silenceOf } from "../model/phase.js";
+import { isStartUp, stallOn } from "../model/stalls.js";
 import { BoxesView } from "./boxes.js";
 import { CodePane, subjectAt } from "./code-pane.js";
 import { FindingsView } from "./findings.js";
@@ -93,7 +94,8 @@ export class Panels {
     const grownMs = run ? Math.max((latestNs - run.since_ns) / 1e6, loop?.blocked_ms ?? 0) : 0;
     const blockedMs = grownMs || (loop?.blocked_ms ?? 0);
     const moment = this.#showBoxes(nowMs, latestNs, loop, state);
-    this.#status.showLamp(lampOf(state, loop, blockedMs, this.#heldWords(moment, latestNs)), loops.place);
+    const isStart = isStartUp(stallOn(history, loop?.id ?? 0));
+    this.#status.showLamp(lampOf(state, loop, blockedMs, this.#heldWords(moment, latestNs), isStart), loops.place);
     const told = viewport.isLive
       ? loop && { busy: loop.utilisation, lag: loop.lag_ms }
       : history.metrics.of(loop?.id ?? -1)?.toldAt(moment.ns) ?? null;

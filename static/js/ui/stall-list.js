@@ -3,7 +3,7 @@
 // The other stalls, the most harmful first, folded away: each a button that brings it to the top.
 
 import { countOf, formatMs, formatPlace } from "../format.js";
-import { worstFirst } from "../model/stalls.js";
+import { isStartUp, worstFirst } from "../model/stalls.js";
 import { make, part, setText } from "./parts.js";
 
 /** @typedef {import("../wire.js").Stall} Stall */
@@ -83,7 +83,7 @@ export class StallList {
 
 function wordsOf(stall) {
   const place = stall.starved ? "a busy machine" : formatPlace(stall.culprit) || "one step";
-  return `${place} ${formatMs(stall.duration_ms)}`;
+  return `${isStartUp(stall) ? "start-up: " : ""}${place} ${formatMs(stall.duration_ms)}`;
 }
 
 /** Of several loops' stalls, whose it is. */

@@ -12,9 +12,10 @@ import { make, makeWord, part, resizeChildren, setText } from "./parts.js";
  * @param {import("../wire.js").LoopNow | null} loop
  * @param {number} blockedMs as grown until this frame
  * @param {{word: string, detail: string}} [held] what a held picture shows
+ * @param {boolean} [isStart] a server starts in the step that is long
  * @returns {{state: string, word: string, detail: string}}
  */
-export function lampOf(pageState, loop, blockedMs, held = { word: "Paused", detail: "the recording goes on" }) {
+export function lampOf(pageState, loop, blockedMs, held = { word: "Paused", detail: "the recording goes on" }, isStart = false) {
   if (pageState === "connecting") return { state: "quiet", word: "Connecting", detail: "" };
   if (pageState === "lost") {
     return { state: "lost", word: "Connection lost", detail: "trying again…" };
@@ -30,6 +31,9 @@ export function lampOf(pageState, loop, blockedMs, held = { word: "Paused", deta
   }
   if (loop.state === "frozen") {
     return { state: "paused", word: `Frozen ${formatMs(loop.frozen_ms)}`, detail: `process ${loop.pid} is stopped` };
+  }
+  if (loop.state === "blocked" && isStart) {
+    return { state: "running", word: `Starting ${formatMs(blockedMs)}`, detail: loop.culprit ? culpritOf(loop.culprit) : "" };
   }
   if (loop.state === "blocked") {
     const detail = loop.culprit ? culpritOf(loop.culprit) : loop.starved ? "it waits for a processor" : searchOf(loop);
