@@ -176,6 +176,16 @@ def test_loop_that_does_not_show_its_polls(tape):
     assert tape.model.idle_ns == 51
 
 
+def test_poll_that_is_looked_at_and_never_shown(tape):
+    """On uvloop a pause counts as idle, also where somebody looked meanwhile."""
+    tape.born(1, "main", 0).step(1, 10, 20).play()
+    tape.model.tick(50, 0, 0)
+    tape.wake(1, 70).step(1, 71, 80)
+
+    assert tape.story("loop") == "0 idle, 10 running main, 20 idle, 71 running main"
+    assert tape.model.idle_ns == 51
+
+
 def test_late_timer(tape):
     """What a timer wakes was due from its deadline on, and the loop lags by that."""
     tape.born(1, "main", 0).step(1, 10, 20)

@@ -105,6 +105,8 @@ class LoopModel:
         """Of all timers that have fired: how long after they were due."""
         self._lags: deque[tuple[int, int]] = deque()
         self._begun_early = False
+        self._polls_silently = False
+        """The poll under way was seen in the header, and may never have a record."""
         self._running_label = 0
         self._call_request: Request | None = None
         self._adopted: Task | None = None
@@ -213,6 +215,7 @@ class LoopModel:
                     self._play()
             elif not owner and self._adopted is None:
                 # A poll has its record when it ends; until then the header tells.
+                self._polls_silently = not self.shows_polls
                 self._begin_poll(self.end_ns)
                 self._play()
         self.tasks.find_due(now_ns)
@@ -246,11 +249,12 @@ class LoopModel:
         if self.running_owner:
             # A step whose end has no record.
             self.stalls.ended(self, self.running_since, t)
-        if t > self.end_ns and not self.polling:
+        if t > self.end_ns and (not self.polling or self._polls_silently):
             # uvloop does not show its polls: what no step fills was one.
-            self.lane.enter(State.IDLE, self.end_ns)
+            if not self.polling:
+                self.lane.enter(State.IDLE, self.end_ns)
             self.idle_ns += t - self.end_ns
-        self.polling = False
+        self.polling = self._polls_silently = False
         if self._adopted is not None:
             self._suspend_adopted(t)
         self.running_owner = owner
@@ -339,6 +343,7 @@ class LoopModel:
     def _end_poll(self, t: int, u: int) -> None:
         self.idle_ns += u - t
         self.shows_polls = True
+        self._polls_silently = False
         self.polled_ns = self.end_ns = u
 
     # -------------------------------------------------------------------- tasks
