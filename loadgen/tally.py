@@ -131,7 +131,9 @@ class Tally:
         from_s, to_s = told["from_s"], told["to_s"]
         middle_s, length_s = (from_s + to_s) / 2, to_s - from_s
         index = self._shape.point_at(middle_s)
-        sample = self._points.setdefault(index, Sample())
+        sample = self._points.get(index)
+        if sample is None:
+            sample = self._points[index] = Sample()
         answers = 0
         for target, latencies_us in zip(
             self._targets, told["latencies_us"], strict=True
