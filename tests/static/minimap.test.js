@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { frameOf, minimapScale, readStrip } from "../../static/js/draw/minimap.js";
 import { Lane, Lanes } from "../../static/js/model/lanes.js";
-import { IDLE, LOOP_LANE, RUNNING, STATES } from "../../static/js/wire.js";
+import { IDLE, LOOP_LANE, LOST, RUNNING, STATES } from "../../static/js/wire.js";
 
 const AT = { oldestNs: 0, nowNs: 600e9, leftNs: 590e9, rangeNs: 10e9, leftPx: 100, widthPx: 900 };
 
@@ -33,6 +33,10 @@ test("a stall is seen in the strip, however much else there is", () => {
   row.runs.paint({ set fillStyle(name) { painted.push([name, 0]); }, fillRect() { painted.at(-1)[1] += 1; } }, row, fills);
 
   assert.deepEqual(painted.find(([name]) => name === "blocked"), ["blocked", 1]);
+  assert.equal(row.runs.has(LOST), false);
+  loop.enter(t, LOST, 0, 0);
+  const later = minimapScale({ ...AT, nowNs: t + 1e9, leftNs: 0 });
+  assert.equal(readStrip(lanes.all, later, { nowNs: t + 1e9, stallNs: 100e6, heightPx: 24 })[0].runs.has(LOST), true);
 });
 
 test("what is no longer known takes no room, but a young recording has a minute of it", () => {

@@ -8,7 +8,7 @@ import { tokens } from "../../static/js/ui/code.js";
 import { answerInWords, summaryOf } from "../../static/js/ui/checks.js";
 import { readingInWords } from "../../static/js/ui/drop.js";
 import { forecastInWords, progressInWords } from "../../static/js/ui/experiment.js";
-import { subjectOf, verdictOf } from "../../static/js/ui/findings.js";
+import { Announcements, subjectOf, verdictOf } from "../../static/js/ui/findings.js";
 import { lampOf } from "../../static/js/ui/status.js";
 import { costInWords } from "../../static/js/ui/triggers.js";
 import { Scale } from "../../static/js/view/scale.js";
@@ -151,6 +151,23 @@ test("a server that starts its app is told calmly, unless somebody had to wait",
   assert.match(told(verdictOf({ ...stall, victims: { count: 1, delay_ms: 9 } })), /^shop\.py:2 held the loop/);
   const { state, word } = lampOf("live", loop, 1450, undefined, true);
   assert.deepEqual([state, plain(word)], ["running", "Starting 1.45 s"]);
+  assert.deepEqual(lampOf("live", null, 0, undefined, true), { state: "quiet", word: "Starting", detail: "the demo app" });
+});
+
+test("a screen reader hears of each stall once, and never that one holds which is over", () => {
+  const stallOf = (id, over) => ({ id, over, culprit: { file: "a.py", line: 1, function: "f" } });
+  const told = new Announcements();
+  let shown = "";
+  const said = [[1, false, "holds"], [1, false, "holds"], [1, true, "held for 2 s"], [2, false, "holds"], [1, true, "held for 2 s"], [1, true, "held for 2 s"]].map(
+    ([id, over, title]) => {
+      const text = told.next(stallOf(id, over), null, title, shown);
+      shown = text ?? shown;
+      return text;
+    },
+  );
+
+  assert.deepEqual(said, ["holds", null, "held for 2 s", "holds", "held for 2 s", null]);
+  assert.equal(new Announcements().next({ ...stallOf(1, false), culprit: null }, null, "One step holds", ""), null);
 });
 
 test("the lamp has a word for every state of the page and of the loop", () => {

@@ -51,6 +51,11 @@ export class ColumnRuns {
     this.#states[state].add(leftPx, rightPx, heightPx);
   }
 
+  /** Is anything there in this state? */
+  has(state) {
+    return this.#states[state].count > 0;
+  }
+
   addTick(leftPx, rightPx, heightPx) {
     this.#states[TICKS].add(leftPx, rightPx, heightPx);
   }

@@ -6,7 +6,7 @@
 
 import { drawThroughput, markPath } from "../draw/throughput.js";
 import { countOf, formatCount, formatMs, formatPercent, formatRound } from "../format.js";
-import { make, part, setText } from "./parts.js";
+import { make, makeWord, part, setText } from "./parts.js";
 import { sentenceOf } from "./refusal.js";
 
 const MARK_PX = 16;
@@ -106,7 +106,9 @@ export class ExperimentView {
         points: points.filter((point) => point.variant === variant.name),
       }));
       this.#told = { variants, ideals: report.ideals, users: report.plan.users };
-      this.#say(reportWords(report));
+      this.#say("");
+      const words = reportWords(report).map((word) => (typeof word === "string" ? word : makeWord(word.means, word.text)));
+      part(this.#root, "experiment-line").replaceChildren(...words);
     }
     part(this.#root, "experiment-save").hidden = name !== "report";
     this.#invalidate();
@@ -267,15 +269,17 @@ function aboutInWords(seconds) {
   return `about ${formatRound(Math.max(Math.round(seconds / step) * step, 1) * 1e9)}`;
 }
 
-function reportWords({ phase, variants }) {
+/** @returns {(string | {means: string, text: string})[]} */
+export function reportWords({ phase, variants }) {
   const known = variants.map(({ totals }) => totals.little?.deviation).filter((each) => each != null);
   const worst = known.reduce((most, each) => (Math.abs(each) > Math.abs(most) ? each : most), 0);
-  const words = [phase === "stopped" ? "Stopped early." : "Done."];
+  /** @type {(string | {means: string, text: string})[]} */
+  const words = [phase === "stopped" ? "Stopped early. " : "Done. "];
   const failed = variants.flatMap(({ name, totals }) =>
     Object.entries(totals.failures_by_kind ?? {}).map(([kind, count]) => `${formatCount(count)} of ${name}: ${kind}`),
   );
-  if (failed.length) words.push(`Failed: ${failed.join(", ")}.`);
-  if (known.length) words.push(`Little's law holds within ${formatPercent(Math.abs(worst), 1)}.`);
-  words.push("Closed model: each user waits for its answer.");
-  return words.join(" ");
+  if (failed.length) words.push(`Failed: ${failed.join(", ")}. `);
+  if (known.length) words.push({ means: "little", text: "Little's law" }, ` holds within ${formatPercent(Math.abs(worst), 1)}. `);
+  words.push({ means: "closed", text: "Closed model" }, ": each user waits for its answer.");
+  return words;
 }

@@ -101,6 +101,32 @@ function calmWords(isPast) {
   return { title: "Nothing holds the loop", body: "When one step keeps everybody waiting, its line shows here." };
 }
 
+/** What a screen reader is told: each stall once while it is on, if its line is known, and once when it is over. */
+export class Announcements {
+  #said = new Set();
+  #holds = "";
+
+  /**
+   * @param {import("../wire.js").Stall | null} stall
+   * @param {import("../wire.js").Finding | null} finding
+   * @param {string} title of the panel
+   * @param {string | null} shown what can be read now
+   * @returns {string | null} what is to be said, if anything
+   */
+  next(stall, finding, title, shown) {
+    const holds = stall !== null && isOn(stall);
+    // Of several in a row the panel goes back to the worst, which was said: "holds" must not stay there.
+    const isStale = !holds && shown !== "" && shown === this.#holds;
+    const key = stall ? `${stall.id} ${holds}` : finding ? `finding ${finding.id}` : "";
+    const isNew = key !== "" && !this.#said.has(key) && (!holds || Boolean(stall.culprit));
+    if (!isNew && !isStale) return null;
+    this.#said.add(key);
+    const text = !stall && finding ? finding.sentence : title;
+    if (holds) this.#holds = text;
+    return text;
+  }
+}
+
 export class FindingsView {
   #root;
   #title;
@@ -111,7 +137,7 @@ export class FindingsView {
   #live;
   #checks;
   #key = "";
-  #said = new Set();
+  #announcements = new Announcements();
   /** @type {import("../wire.js").Stall | null} */
   #stall = null;
   /** The stall that the viewer chose, until there is a new one. */
@@ -162,8 +188,9 @@ export class FindingsView {
       const calm = calmWords(isPast);
       setText(this.#title, finding?.title ?? calm.title);
       setText(this.#body, finding?.sentence ?? calm.body);
-      if (finding) this.#announce(`finding ${finding.id}`, finding.sentence);
     }
+    const said = this.#announcements.next(stall, finding, this.#title.textContent ?? "", this.#live.textContent);
+    if (said !== null) this.#live.textContent = said;
   }
 
   #showStall(stall) {
@@ -171,12 +198,5 @@ export class FindingsView {
     setText(this.#title, title);
     const words = body.map((x) => (typeof x === "string" ? x : make("strong", "", x.strong)));
     this.#body.replaceChildren(...words);
-    if (!isOn(stall) || stall.culprit) this.#announce(`${stall.id} ${isOn(stall)}`, title);
-  }
-
-  #announce(key, sentence) {
-    if (this.#said.has(key)) return;
-    this.#said.add(key);
-    this.#live.textContent = sentence;
   }
 }

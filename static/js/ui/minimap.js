@@ -4,6 +4,7 @@
 
 import { drawMinimap, minimapScale, readStrip } from "../draw/minimap.js";
 import { Canvas } from "../view/canvas.js";
+import { LOST } from "../wire.js";
 import { part } from "./parts.js";
 
 const REFRESH_MS = 100;
@@ -12,6 +13,8 @@ export class Minimap {
   #history;
   #viewport;
   #canvas;
+  /** The legend's word for what is cross-hatched, there while something is. */
+  #lost;
   /** @type {import("../view/scale.js").Scale | null} */
   #scale = null;
   /** @type {ReturnType<typeof readStrip>} */
@@ -33,6 +36,7 @@ export class Minimap {
   constructor(root, history, viewport, nowNs, invalidate, signal) {
     this.#history = history;
     this.#viewport = viewport;
+    this.#lost = part(root, "legend-lost");
     const element = /** @type {HTMLCanvasElement} */ (part(root, "minimap"));
     this.#canvas = new Canvas(element, invalidate, signal);
     let isDown = false;
@@ -95,6 +99,7 @@ export class Minimap {
     this.#readMs = nowMs;
     this.#scale = scale;
     this.#strip = readStrip(lanes.all, scale, { nowNs, stallNs, heightPx });
+    this.#lost.hidden = !this.#strip.some(({ runs }) => runs.has(LOST));
     return true;
   }
 }

@@ -12,7 +12,7 @@ import { make, makeWord, part, resizeChildren, setText } from "./parts.js";
  * @param {import("../wire.js").LoopNow | null} loop
  * @param {number} blockedMs as grown until this frame
  * @param {{word: string, detail: string}} [held] what a held picture shows
- * @param {boolean} [isStart] a server starts in the step that is long
+ * @param {boolean} [isStart] a server starts, in the step that is long; or the demo app, which has no loop yet
  * @returns {{state: string, word: string, detail: string}}
  */
 export function lampOf(pageState, loop, blockedMs, held = { word: "Paused", detail: "the recording goes on" }, isStart = false) {
@@ -24,6 +24,7 @@ export function lampOf(pageState, loop, blockedMs, held = { word: "Paused", deta
   if (pageState === "paused") {
     return { state: "paused", ...held };
   }
+  if (!loop && isStart) return { state: "quiet", word: "Starting", detail: "the demo app" };
   if (!loop) return { state: "quiet", word: "No loop yet", detail: "waiting for an app to record" };
   if (loop.state === "ended") {
     const where = loop.culprit ? `, in ${formatPlace(loop.culprit)}` : "";
