@@ -34,6 +34,15 @@ def sample(tape, began, t, line, function="report"):
     tape.put(Kind.SAMPLE, t, began, place)
 
 
+def test_a_builtin_has_no_line(tape):
+    """What the loop itself calls is told by its name alone: there is no place to show."""
+    tape.put(Kind.SAMPLE, 80, 50, 0)
+    tape.call("handler", 50, 50 + LONG)
+
+    assert tape.story("loop").endswith(", 50 running handler")
+    assert str(tape.stalls.kept[0].culprit) == "handler"
+
+
 @pytest.mark.parametrize(
     ("lasted", "count"), [(STALL_NS - 1, 0), (STALL_NS, 1), (LONG, 1)]
 )

@@ -54,7 +54,9 @@ class Samples:
         loop = self._loop
         loop.stalls.sample(loop, step_ns, sample)
         if loop.running_owner and sample.t > loop.running_since:
-            loop.relabel(f"{sample.place.function}\t{sample.place}")
+            place = sample.place
+            # What has no file has no line to look at either.
+            loop.relabel(f"{place.function}\t{place}" if place.file else place.function)
 
 
 def _describe_stack(
