@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hands import held, wait_state
 from playwright.sync_api import expect
 
@@ -57,6 +58,8 @@ def test_culprit_is_lit(page):
     expect(lit).to_contain_text("time.sleep(seconds)")
 
 
+# A story that blocks for two seconds, and a page to hold: long on a starved machine.
+@pytest.mark.timeout(120)
 def test_talk_is_not_cramped(product, open_page):
     """In a talk, beside a story, headings, numbers and times in the boxes do not touch."""
     page = open_page(
