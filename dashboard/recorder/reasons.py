@@ -356,5 +356,5 @@ LIBRARY = tuple(
     }
     | {f"{sys.base_prefix}/lib/python{sys.version_info[0]}.{sys.version_info[1]}/"}
 )
-RECORDER = __file__.rpartition("/")[0]
+RECORDER = __file__.rpartition("/")[0] + "/"
 DEMO = __file__.rpartition("/recorder/")[0] + "/demo/"

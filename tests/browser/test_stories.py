@@ -69,8 +69,10 @@ def test_talk_is_not_cramped(product, open_page):
     page.locator("[data-part=lamp][data-lamp=idle]").wait_for()
     page.keyboard.press("PageDown")
     expect(variant(page, "block_and_others").locator(".variant-words")).to_be_visible()
+    # The one just pressed: a start-up on a busy machine is longer.
     stalls = product.get("/api/state")["stalls"]
-    stall = max(stalls, key=lambda each: each["duration_ms"])
+    blocks = [each for each in stalls if "/blocking" in each["label"]]
+    stall = max(blocks, key=lambda each: each["start_ns"])
 
     page.keyboard.press(",")
     wait_state(page, "paused")

@@ -90,12 +90,13 @@ def test_a_loop_of_python_code_goes_as_a_whole() -> None:
     """A line without a call tells that the whole handler computes."""
     found = remedy(
         """
+        @app.get("/")
         async def handler():
             total = 0
             while total < 10**9:
                 total += 1
         """,
-        4,
+        5,
     )
     assert found is not None
     assert found.after == "def handler():"
@@ -175,7 +176,8 @@ def test_a_coroutine_that_is_only_made_is_not_to_blame() -> None:
 
 def test_the_range_of_a_loop_is_not_what_lasts() -> None:
     """A line that counts tells that the whole handler computes."""
-    found = remedy("async def f():\n    for i in range(10**8): pass", 2)
+    code = "@app.get('/')\nasync def f():\n    for i in range(10**8): pass"
+    found = remedy(code, 3)
     assert found is not None
     assert (found.kind, found.after) == ("computation", "def f():")
 
@@ -189,6 +191,7 @@ def test_the_range_of_a_loop_is_not_what_lasts() -> None:
         ("for i in n:\n        x = math.sqrt(i)", 3, "loop", "def f(n):"),
         ("x = [mix(i) for i in n]", 2, "loop", "def f(n):"),
         # One of these calls is enough to hold the loop.
+        ("for i in n:\n        return mix(i)", 3, "call", "return await"),
         ("for i in mix(n):\n        x = i", 2, "call", "for i in await"),
         ("for i in n:\n        await g(mix(i))", 3, "call", "await g(await"),
         ("for i in n:\n        time.sleep(i)", 3, "sleep", "await asyncio.sleep(i)"),
@@ -196,7 +199,8 @@ def test_the_range_of_a_loop_is_not_what_lasts() -> None:
 )
 def test_a_call_that_is_made_over_and_over(code, line, kind, after) -> None:
     """Of a loop that never waits it is the loop that lasts, and no call of it."""
-    found = remedy(f"import math, time\nasync def f(n):\n    {code}", line + 1)
+    head = "import math, time\n@app.get('/')\nasync def f(n):\n    "
+    found = remedy(head + code, line + 2)
     assert found is not None
     assert found.kind == kind
     assert found.after.startswith(after) if after else found.after == ""
@@ -221,6 +225,8 @@ def test_what_follows_a_call_is_of_its_result() -> None:
     ("code", "line"),
     [
         ("async def f(r):\n    await r()\n    while True: pass", 3),
+        ("async def f(r):\n    while r: r -= 1", 2),
+        ("@app.websocket('/')\nasync def f(r):\n    while r: r -= 1", 3),
         ("async def f(r):\n    while True: pass\nasync def g():\n    await f(1)", 2),
         ("async def f(c):\n    return (await c.get()).json()", 2),
         ("async def f(c):\n    super().save(c)", 2),
@@ -228,7 +234,17 @@ def test_what_follows_a_call_is_of_its_result() -> None:
         ("async def f(c):\n    x = max(c, key=lambda r: r.size)", 2),
         ("async def f(c):\n    x = re.match(c, c)", 2),
     ],
-    ids=["await", "awaited", "in a lambda", "super", "either", "key", "no letter"],
+    ids=[
+        "await",
+        "no handler",
+        "websocket",
+        "awaited",
+        "in a lambda",
+        "super",
+        "either",
+        "key",
+        "no letter",
+    ],
 )
 def test_what_would_not_work_is_not_proposed(code: str, line: int) -> None:
     """No remedy is better than one that is no Python, or does something else."""

@@ -48,6 +48,10 @@ STARTERS = frozenset(
 NO_LETTERS = frozenset({"match", "search", "fullmatch", "finditer"})
 #: What cannot go into a lambda: it would mean something else there, or nothing.
 _NOT_IN_LAMBDA = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+#: Decorators of handlers that FastAPI runs in a thread, once they are a plain `def`.
+ROUTES = frozenset(
+    {"get", "post", "put", "patch", "delete", "head", "options", "trace", "api_route"}
+)
 #: Where others have their turn.
 _WAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 #: What runs later, or where nobody can wait.
@@ -236,6 +240,9 @@ def _whole_function(
     if function.name in file.called or not _is_in_loop(function, at):
         # Somebody awaits it; or it is one line, that may do anything.
         return None
+    if not _is_handler(function):
+        # Then who awaits it may stand in another file.
+        return None
     line = lines[function.lineno - 1]
     after = line.replace("async def", "def", 1)
     if not _compiles([after, *lines[function.lineno : function.end_lineno]]):
@@ -247,6 +254,15 @@ def _whole_function(
         "As a plain def FastAPI runs it in a thread, where it still shares the "
         "interpreter; a ProcessPoolExecutor takes it off altogether.",
         function.lineno,
+    )
+
+
+def _is_handler(function: Function) -> bool:
+    return any(
+        isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr in ROUTES
+        for each in function.decorator_list
     )
 
 
@@ -276,6 +292,10 @@ def _is_repeated(function: Function, call: ast.Call) -> bool:
             case _:
                 continue
         inside = [each for part in turn for each in ast.walk(part)]
+        # What is returned is made once.
+        ends = [each for each in inside if isinstance(each, ast.Return)]
+        if any(call in ast.walk(each) for each in ends):
+            continue
         if call in inside and not any(isinstance(each, _WAITS) for each in inside):
             return True
     return False

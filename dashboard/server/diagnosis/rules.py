@@ -166,7 +166,8 @@ def _held(
         action,
         total,
         last.end_ns,
-        worst.culprit,
+        # A collection that was asked for is its line's.
+        worst.seen_at if line == str(worst.seen_at) else worst.culprit,
         stall=last.id,
         request=last.request,
         remedy=remedy,

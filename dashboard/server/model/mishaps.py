@@ -49,7 +49,9 @@ class Mishaps:
         whose = "in the loop" if b else "in another thread"
         text = f"garbage collection of generation {a}, {whose}"
         request = self._loop.running_request()
-        self._loop.stalls.paused(self._loop, t, u)
+        if b:
+            # Of another thread's a step that sleeps or reads has no notice.
+            self._loop.stalls.paused(self._loop, t, u)
         # In another thread the loop's own waits for the lock, which is none of these.
         starved_ns = self._loop.starvation.within(t, u)
         self._tell(

@@ -94,7 +94,7 @@ export class Panels {
     const grownMs = run ? Math.max((latestNs - run.since_ns) / 1e6, loop?.blocked_ms ?? 0) : 0;
     const blockedMs = grownMs || (loop?.blocked_ms ?? 0);
     const moment = this.#showBoxes(nowMs, latestNs, loop, state);
-    const isStart = loop ? isStartUp(stallOn(history, loop.id)) : Boolean(history.hello?.demo);
+    const isStart = loop ? isStartUp(stallOn(history, loop.id)) : Boolean(history.hello?.demo) && !history.notices.length;
     this.#status.showLamp(lampOf(state, loop, blockedMs, this.#heldWords(moment, latestNs), isStart), loops.place);
     const told = viewport.isLive
       ? loop && { busy: loop.utilisation, lag: loop.lag_ms }

@@ -12,7 +12,7 @@ import { make, makeWord, part, resizeChildren, setText } from "./parts.js";
  * @param {import("../wire.js").LoopNow | null} loop
  * @param {number} blockedMs as grown until this frame
  * @param {{word: string, detail: string}} [held] what a held picture shows
- * @param {boolean} [isStart] a server starts, in the step that is long; or the demo app, which has no loop yet
+ * @param {boolean} [isStart] a server starts, in the step that is long; or, with nothing to report, the demo app, which has no loop yet
  * @returns {{state: string, word: string, detail: string}}
  */
 export function lampOf(pageState, loop, blockedMs, held = { word: "Paused", detail: "the recording goes on" }, isStart = false) {
