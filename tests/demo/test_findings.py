@@ -46,7 +46,7 @@ SCENE_OF = {
         "awaits_in_a_row", "awaits_gathered", "waited 3 times in a row", 0.2
     ),
     "busy_loop": Scene("spin", "look_now_and_then", "gave way", looks=6),
-    "lock_across_io": Scene("lock_held", "lock_short", "keeps a lock", 0.9),
+    "lock_across_io": Scene("lock_held", "lock_short", "kept a lock", 0.9),
     "never_retrieved": Scene("lose_an_error", "ask_for_an_error", "fail ended with"),
     "forgotten_task": Scene(
         "forget_a_task", "end_a_task", "wait_for_nobody was destroyed"

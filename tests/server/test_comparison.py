@@ -62,6 +62,9 @@ def test_nothing_in_common():
         "No route is in both: GET /a in the first, none in the second."
     )
     assert told["routes"][0]["sides"][1] is None
+    # Programs that serve nothing are not measured by routes.
+    nothing = compare(session_of(), session_of())["sentence"]
+    assert nothing.startswith("The loop was never held")
 
 
 def test_slower():

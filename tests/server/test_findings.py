@@ -278,7 +278,7 @@ def test_lock_across_io(scene, is_found):
     found = scene.until(SECOND).found()
     assert ("lock_across_io" in found) == is_found
     if is_found:
-        assert "task1 keeps a lock while it waits for httpx GET" in str(found)
+        assert "task1 kept a lock while it waited for httpx GET" in str(found)
 
 
 @pytest.mark.parametrize(

@@ -349,11 +349,12 @@ def lock_across_io(look: Look) -> Iterator[Hit]:
         if max(waits) < LOCK_NS or base_of(holder.reason) == "Lock":
             continue
         whose = holder.request.label if holder.request is not None else holder.name
-        others = "1 other waits" if len(waits) == 1 else f"{len(waits)} others wait"
+        others = "1 other" if len(waits) == 1 else f"{len(waits)} others"
         yield Hit(
             holder.where or whose,
-            f"{whose} keeps a lock while it waits for {holder.reason}; {others} for "
-            f"the lock, {duration(max(waits) / 1e6)} so far.",
+            # As it was when looked at: it is told for a minute.
+            f"{whose} kept a lock while it waited for {holder.reason}; {others} "
+            f"waited for the lock, {duration(max(waits) / 1e6)} when last seen.",
             "Let go of the lock before the slow part, or take it only around what "
             "must not be interrupted.",
             sum(waits) / 1e6,

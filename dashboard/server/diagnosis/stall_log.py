@@ -54,6 +54,8 @@ class StallLog:
         # A step whose line nobody saw has at least a name.
         where = stall.culprit or stall.label or "a step"
         line = f"{where} held the loop for {duration(stall.duration_ns / 1e6)}"
+        if stall.start_up:
+            line = f"at start-up {line}"
         if stall.culprit is not None and stall.label:
             line = f"{line} (in {stall.label})"
         if stall.unfinished:

@@ -111,6 +111,8 @@ def _sentence(
 ) -> str:
     one, other = stats
     both = sorted(one.keys() & other.keys())
+    if not one and not other:
+        return _of_stalls(stalls)
     if not both:
         return f"No route is in both: {_list(one)} in the first, {_list(other)} in the second. {_of_stalls(stalls)}"
     route = max(both, key=lambda each: abs(one[each].p95 - other[each].p95))

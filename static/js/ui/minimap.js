@@ -5,6 +5,7 @@
 import { drawMinimap, minimapScale, readStrip } from "../draw/minimap.js";
 import { Canvas } from "../view/canvas.js";
 import { LOST } from "../wire.js";
+import { MEANINGS } from "./meanings.js";
 import { part } from "./parts.js";
 
 const REFRESH_MS = 100;
@@ -15,6 +16,7 @@ export class Minimap {
   #canvas;
   /** The legend's word for what is cross-hatched, there while something is. */
   #lost;
+  #element;
   /** @type {import("../view/scale.js").Scale | null} */
   #scale = null;
   /** @type {ReturnType<typeof readStrip>} */
@@ -38,6 +40,7 @@ export class Minimap {
     this.#viewport = viewport;
     this.#lost = part(root, "legend-lost");
     const element = /** @type {HTMLCanvasElement} */ (part(root, "minimap"));
+    this.#element = element;
     this.#canvas = new Canvas(element, invalidate, signal);
     let isDown = false;
     const go = (event) => {
@@ -99,7 +102,9 @@ export class Minimap {
     this.#readMs = nowMs;
     this.#scale = scale;
     this.#strip = readStrip(lanes.all, scale, { nowNs, stallNs, heightPx });
-    this.#lost.hidden = !this.#strip.some(({ runs }) => runs.has(LOST));
+    const isHatched = this.#strip.some(({ runs }) => runs.has(LOST));
+    this.#lost.hidden = !isHatched;
+    this.#element.title = isHatched ? `Cross-hatched: not known. ${MEANINGS.lost}` : "";
     return true;
   }
 }
