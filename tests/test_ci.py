@@ -80,10 +80,11 @@ def test_what_cannot_start_has_failed():
     assert "42" in ended.stdout
 
 
-#: Stands for `loopscope`: up until Ctrl-C, and then as it ends.
+#: Stands for `loopscope`: up until Ctrl-C, and then as it ends, in about its time. To
+#: one that ends at the very moment of the signal make says *wait: No child processes*.
 STAND_IN = f"""#!{sys.executable}
-import signal, sys
-signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+import signal, sys, time
+signal.signal(signal.SIGINT, lambda *_: sys.exit(time.sleep(1) or 130))
 print("up", flush=True)
 while True:
     signal.pause()
