@@ -41,6 +41,19 @@ def assert_free(batch, blocked_ms, share=1 / 4):
     assert max(map(held_ms, split_of(batch, others=True))) < blocked_ms * share
 
 
+def middle_of_others_ms(product, *scenarios, rounds=3):
+    """Return, for each, what others beside it took: the least of some rounds in turns.
+
+    What other programs do meanwhile only adds to it.
+    """
+    seen = {scenario: [] for scenario in scenarios}
+    for _ in range(rounds):
+        for scenario, values in seen.items():
+            facts = product.outcome(scenario, seconds=0.5)["facts"]
+            values.append(facts["others_middle_ms"])
+    return [min(values) for values in seen.values()]
+
+
 def test_overlap(product):
     """Story 1: the fast ones are done long before the slow one, which only waits."""
     facts = product.press("slow_and_fast")["facts"]
@@ -125,10 +138,10 @@ def test_gil(product):
     """Story 7: beside a thread that computes, the others take longer than beside one
     that sleeps."""
     computes = product.press("threaded_cpu", seconds=0.5)["facts"]
-    sleeps = product.press("threaded_sleep", seconds=0.5)["facts"]
+    beside = middle_of_others_ms(product, "threaded_cpu", "threaded_sleep")
 
     assert computes["in_thread_ms"] >= 490
-    assert computes["others_middle_ms"] > sleeps["others_middle_ms"]
+    assert beside[0] > beside[1]
 
 
 def test_process_pool(product):
@@ -139,7 +152,8 @@ def test_process_pool(product):
     assert threads["wall_ms"] >= 1000
     assert processes["in_process_ms"] >= 500
     assert processes["threads"] == 0
-    assert processes["others_middle_ms"] < threads["others_middle_ms"]
+    beside = middle_of_others_ms(product, "two_in_threads", "two_in_processes")
+    assert beside[0] > beside[1]
 
 
 def test_sync_called_from_async(product):
