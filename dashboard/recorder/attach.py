@@ -128,7 +128,7 @@ class Recording:
             duties=(roll_call.beat, self._threads.beat),
             beat_s=self._beat_s,
         )
-        recorder.on_quiet = self._watchdog.look
+        recorder.look = self._watchdog.look_beside
         self._watchdog.start()
 
     def stop(self) -> None:

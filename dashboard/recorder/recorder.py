@@ -12,14 +12,10 @@ import itertools
 import logging
 import time
 import weakref
-from asyncio import Task
 from contextvars import ContextVar
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from dashboard.recorder.handles import is_done
 from dashboard.recorder.names import Names
-from dashboard.recorder.spawns import tell_spawn
 from dashboard.recorder.titles import tell_title
 from dashboard.records import Cell, Kind, RingState
 
@@ -40,7 +36,6 @@ DEFAULT_SAMPLE_NS = 20_000_000
 #: A wait this long is worth 2 µs of looking at what it waits for.
 LASTING_NS = 1_000_000
 READY, RUNNING, WAITING = 1, 2, 3
-BORN = int(Kind.BORN)
 #: What the ADOPTED record says for each of them.
 ADOPTED_AS = {WAITING: 0, READY: 1, RUNNING: 2}
 
@@ -107,10 +102,11 @@ class Recorder(Names):
         "handle",
         "is_aside",
         "last_ns",
+        "look",
+        "look_due_ns",
         "next_task",
         "now_ns",
         "on_failure",
-        "on_quiet",
         "polled",
         "sample_ns",
         "tasks",
@@ -134,8 +130,10 @@ class Recorder(Names):
         """Whether `call_soon` goes the stock way: recording ended, or somebody else's
         method stands below ours."""
         self.on_failure: Callable[[], None] | None = None
-        self.on_quiet: Callable[[int], None] | None = None
-        """Called in the loop's thread, while it has had nothing to do for a while."""
+        self.look: Callable[[int], None] | None = None
+        """Called in the loop's thread while that has had nothing to do for a while, and
+        between two steps once `look_due_ns` is over; see watchdog.py."""
+        self.look_due_ns = 0
         self.tasks: dict[int, TaskEntry] = {}
         """Living tasks by `id()`. An id that is reused gets a new entry at birth."""
         self.current = 0
@@ -183,21 +181,6 @@ class Recorder(Names):
         return time.perf_counter_ns() - began
 
     # ------------------------------------------------------------------ tasks
-
-    def birth(self, task: Any, context: Any) -> TaskEntry | None:
-        """Number a task at the first sight of it; None if it is no task, or is over."""
-        if not isinstance(task, Task) or is_done(task):
-            return None
-        self.thread_id = get_ident()
-        number = self.next_task()
-        entry = self.tasks[id(task)] = TaskEntry(number)
-        name = self.name_task(task)
-        request = context.get(current_request, 0) if context is not None else 0
-        owner = self.current & 0xFFFFFFFF
-        self.ring.write(BORN, self.now_ns(), request << 32 | owner, number, name)
-        if not request and self.current > 0:
-            tell_spawn(self, task, entry)
-        return entry
 
     def adopt(self, task: Any, state: int) -> TaskEntry:
         """Number a task that existed before recording began."""

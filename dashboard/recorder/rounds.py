@@ -86,14 +86,14 @@ def make_run_once(
         else:
             start = rec.last_ns or now_ns()
             rec.last_ns = 0
-            if rec.on_quiet is None or (timeout is not None and timeout < QUIET_S):
+            if rec.look is None or (timeout is not None and timeout < QUIET_S):
                 found = loop._selector.select(timeout)
             else:
                 found = loop._selector.select(QUIET_S)
                 if not found:
                     try:
                         # Nothing else to do: time to name what is waited for.
-                        rec.on_quiet(now_ns())
+                        rec.look(now_ns())
                     except Exception as error:
                         rec.fail(error)
                     found = loop._selector.select(_time_to_wait(loop))
@@ -225,6 +225,10 @@ def make_run_once(
             # Recording ended in the middle of this round.
             if not rest._cancelled:
                 _run_unlike_stock(loop, rest)
+        if start > rec.look_due_ns and rec.look is not None:
+            rec.look(start)
+            # That is the loop's own work, no part of its poll.
+            rec.last_ns = now_ns()
 
     return run_once
 

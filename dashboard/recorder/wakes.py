@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 from asyncio import Task
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from dashboard.recorder.handles import FirstStep, Handle, Wakeup, get_coro, is_done
@@ -39,16 +40,51 @@ def make_wake(rec: Recorder) -> Callable[[Any, Any], Any]:
     The function returns the task's entry, or None if the callback is no task's.
     """
     ring, pack, buffer, tags = rec.ring, rec.ring.pack, rec.ring.buffer, rec.ring.tags
-    now_ns, find = rec.now_ns, rec.tasks.get
+    now_ns, tasks, find = rec.now_ns, rec.tasks, rec.tasks.get
+    next_task, find_name = rec.next_task, rec.names.get
+    new = object.__new__
 
     def wake(callback: Any, context: Any) -> Any:
         if not rec.enabled:
             return None
         try:
             task = callback.__self__
-            entry = find(id(task))
+            entry: Any = find(id(task))
             if entry is None:
-                return rec.birth(task, context)
+                # A done callback such as `tasks.discard` is of the same type.
+                # Of one that is over nothing more is to be told.
+                if not isinstance(task, Task) or is_done(task):
+                    return None
+                rec.thread_id = get_ident()
+                now = now_ns()
+                entry = new(TaskEntry)
+                entry.no = number = next_task()
+                entry.state = READY
+                entry.since_ns = 0
+                entry.named = False
+                entry.gone = entry.scope = None
+                entry.request = 0
+                # Whole before it is seen: the watchdog's thread looks on.
+                tasks[id(task)] = entry
+                try:
+                    name = find_name(id(get_coro(task).cr_code))  # type: ignore[union-attr]
+                except AttributeError:
+                    name = 0
+                name = name or rec.name_task(task)
+                request = context.get(current_request, 0) if context else 0
+                owner = request << 32 | rec.current & 0xFFFFFFFF
+                tag = tags[BORN]
+                try:
+                    offset = ring.advance()
+                except StopIteration:
+                    offset = ring.wrap()
+                    tag = tags[BORN]
+                if offset:
+                    pack(buffer, offset, now, owner, number, name, tag)
+                # Made by a task, and for no request.
+                if 0 < owner < 1 << 31:
+                    tell_spawn(rec, task, entry)
+                return entry
             if entry.state == RUNNING:
                 entry.state = READY
                 return entry

@@ -114,6 +114,8 @@ def make_wrappers(rec: Recorder) -> tuple[type, type]:
                             tag = tags[ending]
                         if offset:
                             pack(buffer, offset, start, end, no, 0, tag)
+                        if end > rec.look_due_ns and rec.look is not None:
+                            rec.look(end)
                     except Exception as error:
                         rec.fail(error)
 

@@ -1,8 +1,8 @@
 """Each story holds on the real product: relations between what was measured, no times.
 
 One dashboard with its demo app for all; presses follow each other, as two at once
-would disturb each other's lesson. What other programs do meanwhile can break a relation
-of times, too; so a lesson that fails is measured anew, and has failed at the third time.
+would disturb each other's lesson. What other programs do meanwhile only adds to how long
+somebody was held up: that somebody was not may take up to three presses to see.
 """
 
 from __future__ import annotations
@@ -12,14 +12,7 @@ import urllib.error
 import pytest
 from pressing import ask, wait_for
 
-pytestmark = pytest.mark.flaky(reruns=2)
-
-
-@pytest.fixture(autouse=True)
-def measured_anew(request, product):
-    """A lesson that is tried again presses its buttons again."""
-    if request.node.execution_count > 1:
-        product.forget()
+PRESSES = 3
 
 
 def split_of(batch, others):
@@ -32,35 +25,65 @@ def held_ms(split):
     return split["outside_ms"] + split["ready_ms"]
 
 
-def assert_free(batch, blocked_ms, share=1 / 4):
-    """Check that nobody beside it waited for this share of what the block would cost.
+def measured(product, scenario, holds, **params):
+    """Press a button and return the batch, of which `holds` says that it is so."""
+    seen = []
+    for _ in range(PRESSES):
+        batch = product.press(scenario, **params)
+        if holds(batch):
+            return batch
+        product.forget()
+        seen.append(batch["facts"])
+    raise AssertionError(f"{scenario}, pressed {PRESSES} times: {seen}")
+
+
+def is_free(blocked_ms, share=1 / 4):
+    """Return what says whether nobody beside a batch waited for this share of what
+    the block would cost.
 
     Twenty at once take their turns; on a machine that is busy with other tests
     those alone are a tenth of a short block.
     """
-    assert max(map(held_ms, split_of(batch, others=True))) < blocked_ms * share
+
+    def holds(batch):
+        return max(map(held_ms, split_of(batch, others=True))) < blocked_ms * share
+
+    return holds
 
 
-def middle_of_others_ms(product, *scenarios, rounds=3):
-    """Return, for each, what others beside it took: the least of some rounds in turns.
+def is_below(fact, limit):
+    """Return what says whether one fact of a batch lies below a limit."""
+    return lambda batch: batch["facts"][fact] < limit
 
-    What other programs do meanwhile only adds to it.
+
+def assert_slower_beside(product, one, other):
+    """Check that the others take longer beside `one` than beside `other`.
+
+    Compared is the least of some rounds in turns, as what other programs do meanwhile
+    only adds to it; and where they hide the difference for three, of up to eight.
     """
-    seen = {scenario: [] for scenario in scenarios}
-    for _ in range(rounds):
+    seen = {one: [], other: []}
+    for turn in range(1, 9):
         for scenario, values in seen.items():
             facts = product.outcome(scenario, seconds=0.5)["facts"]
             values.append(facts["others_middle_ms"])
-    return [min(values) for values in seen.values()]
+        if turn >= 3 and min(seen[one]) > min(seen[other]):
+            break
+    assert min(seen[one]) > min(seen[other]), seen
 
 
 def test_overlap(product):
     """Story 1: the fast ones are done long before the slow one, which only waits."""
-    facts = product.press("slow_and_fast")["facts"]
 
-    assert facts["others_slowest_ms"] < facts["slowest_ms"] / 10
-    assert facts["waiting_ms"] > 0.9 * facts["slowest_ms"]
-    assert facts["stalls"] == 0
+    def only_waits(batch):
+        facts = batch["facts"]
+        return (
+            facts["others_slowest_ms"] < facts["slowest_ms"] / 10
+            and facts["waiting_ms"] > 0.9 * facts["slowest_ms"]
+            and facts["stalls"] == 0
+        )
+
+    measured(product, "slow_and_fast", only_waits)
 
 
 def test_one_block(product):
@@ -83,15 +106,15 @@ def test_one_block(product):
     assert batch["facts"]["culprit_function"] == "blocking"
     assert batch["words"]["blocked"] in batch["explanation"]
 
-    assert_free(product.press("await_and_others", seconds=1), 1000)
+    measured(product, "await_and_others", is_free(1000), seconds=1)
 
 
 def test_def_is_a_thread(product):
     """Story 3: the same block in `def` holds nobody up, and is all in a thread."""
     blocked = product.press("block_in_async_def", seconds=1)["facts"]
-    batch = product.press("block_in_def", seconds=1)
+    is_not_held = is_free(blocked["blocked_ms"], 1 / 10)
+    batch = measured(product, "block_in_def", is_not_held, seconds=1)
 
-    assert_free(batch, blocked["blocked_ms"], 1 / 10)
     assert batch["facts"]["in_thread_ms"] >= 950
     assert batch["facts"]["threads"] >= 1
 
@@ -101,11 +124,10 @@ def test_def_is_a_thread(product):
 )
 def test_four_ways_to_a_thread(product, scenario):
     """Story 4: each way leads to one trip to a thread, and the loop stays free."""
-    batch = product.press(scenario, seconds=1)
+    batch = measured(product, scenario, is_free(1000), seconds=1)
 
     assert batch["facts"]["threads"] == 1
     assert batch["facts"]["in_thread_ms"] >= 950
-    assert_free(batch, 1000)
 
 
 def test_forty_tokens(product):
@@ -126,11 +148,11 @@ def test_forty_tokens(product):
 def test_cpu_on_the_loop(product):
     """Story 6: computing holds the loop like sleeping; another process does not."""
     blocked = product.press("blocking_cpu", seconds=0.5)["facts"]
-    batch = product.press("cpu_in_process", seconds=0.5)
+    is_not_held = is_free(blocked["blocked_ms"])
+    batch = measured(product, "cpu_in_process", is_not_held, seconds=0.5)
 
     assert blocked["blocked_ms"] >= 490
     assert blocked["held_ms"] > blocked["blocked_ms"] / 2
-    assert_free(batch, blocked["blocked_ms"])
     assert batch["facts"]["in_process_ms"] >= 490
 
 
@@ -138,10 +160,9 @@ def test_gil(product):
     """Story 7: beside a thread that computes, the others take longer than beside one
     that sleeps."""
     computes = product.press("threaded_cpu", seconds=0.5)["facts"]
-    beside = middle_of_others_ms(product, "threaded_cpu", "threaded_sleep")
 
     assert computes["in_thread_ms"] >= 490
-    assert beside[0] > beside[1]
+    assert_slower_beside(product, "threaded_cpu", "threaded_sleep")
 
 
 def test_process_pool(product):
@@ -152,20 +173,18 @@ def test_process_pool(product):
     assert threads["wall_ms"] >= 1000
     assert processes["in_process_ms"] >= 500
     assert processes["threads"] == 0
-    beside = middle_of_others_ms(product, "two_in_threads", "two_in_processes")
-    assert beside[0] > beside[1]
+    assert_slower_beside(product, "two_in_threads", "two_in_processes")
 
 
 def test_sync_called_from_async(product):
     """Story 9: the line that holds the loop is the sync function's, in no thread."""
     facts = product.press("sync_in_async", seconds=0.5)["facts"]
-    cured = product.press("sync_in_threadpool", seconds=0.5)
+    cured = measured(product, "sync_in_threadpool", is_free(500), seconds=0.5)
 
     assert facts["culprit_function"] == "fetch_report"
     assert facts["threads"] == facts["in_thread_ms"] == 0
     assert facts["blocked_ms"] >= 500
     assert cured["facts"]["threads"] == 1
-    assert_free(cured, 500)
 
 
 def test_four_writes(product):
@@ -189,23 +208,23 @@ def test_four_writes(product):
 def test_http_client(product):
     """Story 11: with a sync client three waits add up, with an async one they overlap."""
     sync = product.press("http_sync", seconds=0.3)["facts"]
-    batch = product.press("http_async", seconds=0.3)
+    overlaps = is_below("held_ms", sync["held_ms"] / 2)
+    free = measured(product, "http_async", overlaps, seconds=0.3)["facts"]
 
     assert sync["wall_ms"] >= 3 * 300
     assert sync["stalls"] == 3
-    assert batch["facts"]["waiting_ms"] >= 290
-    assert batch["facts"]["wall_ms"] < sync["wall_ms"]
-    assert batch["facts"]["held_ms"] < sync["held_ms"] / 2
+    assert free["waiting_ms"] >= 290
+    assert free["wall_ms"] < sync["wall_ms"]
 
 
 def test_sqlite(product):
     """Story 12: sqlite3 holds the loop for its query, aiosqlite does not."""
     sync = product.press("sqlite_sync", millions=1)["facts"]
-    free = product.press("sqlite_async", millions=1)["facts"]
 
     assert sync["culprit_function"] == "sqlite_sync"
     assert sync["held_ms"] > sync["blocked_ms"]
-    assert free["held_ms"] < sync["held_ms"] / 5
+    is_not_held = is_below("held_ms", sync["held_ms"] / 5)
+    measured(product, "sqlite_async", is_not_held, millions=1)
 
 
 def test_background_tasks(product):
@@ -217,8 +236,8 @@ def test_background_tasks(product):
     blocking = product.press("background_blocking", seconds=0.5)["facts"]
     assert blocking["held_ms"] > 250
     assert blocking["culprit_function"] == "send_mail"
-    assert_free(product.press("background_sync", seconds=0.5), 500)
-    assert_free(product.press("background_async", seconds=0.5), 500)
+    measured(product, "background_sync", is_free(500), seconds=0.5)
+    measured(product, "background_async", is_free(500), seconds=0.5)
 
 
 def result_of_queued_work(product):
@@ -235,11 +254,10 @@ def result_of_queued_work(product):
 def test_task_queue(product):
     """Story 14: queued work is done by another process, none of it after the answer."""
     pytest.importorskip("celery", reason="pip install 'loopscope[queue]'")
-    batch = product.press("queue_celery", seconds=0.2)
+    measured(product, "queue_celery", is_below("after_ms", 200), seconds=0.2)
     here = product.press("queue_background", seconds=0.2)
 
     assert here["facts"]["after_ms"] >= 200
-    assert batch["facts"]["after_ms"] < 200
     pids = {loop["pid"] for loop in product.get("/api/state")["loops"]}
     result = result_of_queued_work(product)
     assert result["state"] == "SUCCESS"
@@ -259,53 +277,54 @@ def test_await_together(product):
 
     assert row["slowest_ms"] >= 900
     for scenario in ("awaits_gathered", "awaits_grouped"):
-        facts = product.press(scenario, seconds=0.3)["facts"]
+        overlaps = is_below("slowest_ms", row["slowest_ms"] * 2 / 3)
+        facts = measured(product, scenario, overlaps, seconds=0.3)["facts"]
         assert facts["tasks"] == 3
-        assert 300 <= facts["slowest_ms"] < row["slowest_ms"] * 2 / 3
+        assert facts["slowest_ms"] >= 300
 
 
 def test_giving_way(product):
     """Story 17: with `sleep(0)` the same work holds nobody up for long."""
     selfish = product.press("selfish_cpu", seconds=0.5)["facts"]
-    polite = product.press("polite_cpu", seconds=0.5)["facts"]
+    gives_way = is_below("held_ms", selfish["held_ms"] / 2)
+    polite = measured(product, "polite_cpu", gives_way, seconds=0.5)["facts"]
 
     assert selfish["blocked_ms"] >= 490
     awaiting = product.press("awaiting_cpu", seconds=0.5)["facts"]
     assert awaiting["blocked_ms"] >= 450
     assert polite["running_ms"] >= 0.9 * 500
-    assert polite["held_ms"] < selfish["held_ms"] / 2
 
 
 def test_lock_across_io(product):
     """Story 18: with the lock held the fifth takes five times as long as the first."""
     held = product.press("lock_held", seconds=0.2)["facts"]
-    short = product.press("lock_short", seconds=0.2)["facts"]
 
     assert held["wall_ms"] >= 5 * 200
-    assert held["stalls"] == 0
-    assert short["wall_ms"] < held["wall_ms"] / 2
+    is_short = is_below("wall_ms", held["wall_ms"] / 2)
+    measured(product, "lock_short", is_short, seconds=0.2)
+    measured(product, "lock_held", is_below("stalls", 1), seconds=0.2)
 
 
 def test_blocks_in_c(product):
     """Story 19: a call into C holds the loop, also from a thread, not from a process."""
     blocked = product.press("blocking_c", millions=25)["facts"]
     thread = product.press("threaded_c", millions=25)["facts"]
-    process = product.press("process_c", millions=25)["facts"]
 
     assert blocked["culprit_function"] == "blocking_c"
     assert thread["threads"] >= 1
     assert thread["others_slowest_ms"] > thread["in_thread_ms"] / 3
-    assert process["others_slowest_ms"] < thread["others_slowest_ms"] / 2
+    spares_them = is_below("others_slowest_ms", thread["others_slowest_ms"] / 2)
+    measured(product, "process_c", spares_them, millions=25)
 
 
 def test_regex(product):
     """Story 19: a nested repetition holds the loop, the plain one does not."""
     blocked = product.press("blocking_regex", length=23)["facts"]
-    plain = product.press("linear_regex", length=23)["facts"]
 
     assert blocked["culprit_function"] == "blocking_regex"
     assert blocked["stalls"] >= 1
-    assert plain["running_ms"] < blocked["blocked_ms"] / 10
+    is_quick = is_below("running_ms", blocked["blocked_ms"] / 10)
+    measured(product, "linear_regex", is_quick, length=23)
 
 
 def test_timeouts(product):
@@ -315,29 +334,35 @@ def test_timeouts(product):
     assert blocking["slowest_ms"] >= 900
     assert blocking["culprit_function"] == "timeout_blocking"
     for scenario in ("timeout_await", "timeout_thread", "cancelled_task"):
-        facts = product.press(scenario, seconds=0.9)["facts"]
-        assert 300 <= facts["slowest_ms"] < blocking["slowest_ms"], scenario
+        is_on_time = is_below("slowest_ms", blocking["slowest_ms"])
+        facts = measured(product, scenario, is_on_time, seconds=0.9)["facts"]
+        assert facts["slowest_ms"] >= 300, scenario
 
 
 def test_workers(product):
     """Story 21: on four workers the blocks lie side by side, and others are served."""
     one = product.press("one_worker", seconds=0.5)["facts"]
-    four = product.press("four_workers", seconds=0.5)["facts"]
+
+    def side_by_side(batch):
+        four = batch["facts"]
+        return (
+            four["loops"] > 1
+            and four["wall_ms"] < one["wall_ms"]
+            and four["held_ms"] < one["held_ms"]
+        )
 
     assert one["loops"] == 1
     assert one["wall_ms"] >= 3 * 500
-    assert four["loops"] > 1
-    assert four["wall_ms"] < one["wall_ms"]
-    assert four["held_ms"] < one["held_ms"]
+    measured(product, "four_workers", side_by_side, seconds=0.5)
 
 
 def test_middleware_tax(product):
     """Story 22: five BaseHTTPMiddleware are five tasks a request, five plain ones none."""
     base = product.press("layers_base")["facts"]
-    pure = product.press("layers_pure")["facts"]
+    costs_less = is_below("running_ms", base["running_ms"])
+    pure = measured(product, "layers_pure", costs_less)["facts"]
 
     assert (base["tasks"], pure["tasks"]) == (5, 0)
-    assert base["running_ms"] > pure["running_ms"]
 
 
 def test_uvloop(product):

@@ -84,7 +84,7 @@ def play(seed: int, *, is_recorded: bool) -> tuple[list[str], list[float | None]
         if is_recorded:
             with record(loop) as recording:
                 # A quiet poll is done in two, to look around in between.
-                recording.recorder.on_quiet = None
+                recording.recorder.look = None
                 loop.run_forever()
         else:
             loop.run_forever()

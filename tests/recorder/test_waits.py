@@ -54,13 +54,13 @@ def test_named_while_it_lasts(told):
             await asyncio.Event().wait()
 
         with dashboard.record() as recording:
-            look, quiet = recording.recorder.on_quiet, asyncio.Event()
+            look, quiet = recording.recorder.look, asyncio.Event()
 
             def on_quiet(now_ns):
                 look(now_ns)
                 quiet.set()
 
-            recording.recorder.on_quiet = on_quiet
+            recording.recorder.look = on_quiet
             task = asyncio.create_task(waiter())
             await asyncio.sleep(0.1)
             await asyncio.wait_for(quiet.wait(), 20)
