@@ -23,6 +23,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from dashboard.recorder import stacks
+from dashboard.recorder.alarm import Alarm
 from dashboard.recorder.holders import find_holders
 from dashboard.recorder.reasons import note_reason
 from dashboard.recorder.recorder import WAITING
@@ -71,6 +72,7 @@ class Watchdog:
         self._duties = duties
         """What else is done whenever somebody looks around, given the time."""
         self._beat_s = beat_s
+        self._alarm: Alarm | None = None
         self._stopped = False
         self._thread = threading.Thread(
             target=self._run, name="loopscope-watchdog", daemon=True
@@ -93,15 +95,17 @@ class Watchdog:
     def _run(self) -> None:
         recorder = self._recorder
         recorder.ring.cells[Cell.WATCHDOG_THREAD] = threading.get_native_id()
-        while True:
-            # An Event's timed wait would be twenty lines of Python at each beat.
-            time.sleep(self._beat_s)
-            if self._stopped or not recorder.enabled:
-                return
-            try:
+        self._alarm = alarm = Alarm(self._beat_s)
+        try:
+            while True:
+                alarm.wait()
+                if self._stopped or not recorder.enabled:
+                    return
                 self.beat(recorder.now_ns())
-            except Exception as error:  # noqa: BLE001 - nothing may reach the app
-                recorder.fail(error)
+        except Exception as error:  # noqa: BLE001 - nothing may reach the app
+            recorder.fail(error)
+        finally:
+            alarm.close()
 
     def beat(self, now_ns: int) -> None:
         """Do one round: beat, sample a long step, look around if nobody did."""
@@ -126,8 +130,16 @@ class Watchdog:
         """Look around in the loop's own thread, if that does not take long."""
         recorder = self._recorder
         recorder.look_due_ns = now_ns + LOOK_NS
-        if recorder.enabled and len(recorder.tasks) <= FEW_TASKS:
-            self.look(now_ns)
+        if not recorder.enabled or len(recorder.tasks) > FEW_TASKS:
+            return
+        try:
+            # All is well: the other thread may sleep on.
+            recorder.ring.cells[Cell.BEAT] = now_ns
+            if self._alarm is not None:
+                self._alarm.put_off()
+        except Exception as error:  # noqa: BLE001 - nothing may reach the app
+            recorder.fail(error)
+        self.look(now_ns)
 
     def look(self, now_ns: int) -> None:
         """Name what is unnamed and do the other duties; what was done a moment ago is
