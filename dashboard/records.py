@@ -221,7 +221,7 @@ class Cell(IntEnum):
     SINCE = 2
     """When that step began; 0 = at the end of the last record."""
     BEAT = 3
-    """When the watchdog thread last got the interpreter's lock."""
+    """When the watchdog thread last got the interpreter's lock, or the loop came by."""
     STRINGS = 4
     """Bytes of the string table in use. Raised after the string is complete."""
     COST_PS = 5

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from dashboard.recorder.recorder import Recorder, TaskEntry
 
-#: Tasks told at each beat (80 ms), about 2 µs each: 1 % of the time at most.
+#: Tasks told at each look (80 ms where they are many), about 2 µs each: 1 % of the time.
 AT_ONCE = 400
 CALLS_PER_LAP = 2
 
 
 class RollCall:
-    """Tell who lives, at the pace of the ring. Runs in the watchdog's thread."""
+    """Tell who lives, at the pace of the ring. Runs in the thread that looks around."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder

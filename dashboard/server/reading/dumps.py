@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dashboard.server.model.loop_model import LoopModel
     from dashboard.server.reading.process import ThreadLook
 
-#: The watchdog beats every 80 ms.
+#: The watchdog beats every 80 ms, unless the loop itself came by.
 STALE_NS = 120_000_000
 #: It asks for the lock every 5 ms; from the second time on its holder is told so.
 ASKS = 3
