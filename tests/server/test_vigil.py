@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.records import Cell
+from dashboard.ring import RingReader
 from dashboard.server.reading import process
 from dashboard.server.reading.folders import rings_in
 from dashboard.server.reading.read import Follower
@@ -252,6 +254,31 @@ def test_others_at_the_door(tmp_path):
 
     assert (told["count"], told["door"]) == (3, 3)
     assert told["delay_ms"] > 0
+
+
+def test_a_look_at_the_door_that_outlasts_its_step_counts_nobody(tmp_path, monkeypatch):
+    """What is counted when the loop may have emptied its door already is not believed."""
+    late, counted = [], []
+    read_cells = RingReader.read_cells
+
+    def count(*_):
+        counted.append(len(counted) < 3)
+        if counted[-1]:
+            return 3
+        late.append(True)
+        return 0
+
+    def cells(reader):
+        found = read_cells(reader)
+        return found | {Cell.OWNER: 0} if late and late.pop() else found
+
+    monkeypatch.setattr(process, "count_arrived", count)
+    monkeypatch.setattr(RingReader, "read_cells", cells)
+    with Observed(tmp_path, "asleep", "main") as observed:
+        observed.until(lambda _: len(counted) > 5, "no look at the door")
+        loop = observed.look(1)
+
+    assert loop["door"] == 3
 
 
 def test_who_was_sent_just_now_is_counted_once(tmp_path, monkeypatch):

@@ -43,6 +43,7 @@ class Vigil:
         tell_sent: Callable[[], None] = lambda: None,
         clock_ns: Callable[[], int] = time.thread_time_ns,
     ) -> None:
+        self._reader = reader
         self._loop = loop
         self._pid = reader.identity.pid
         self._began_ns = reader.identity.began_ns
@@ -115,11 +116,11 @@ class Vigil:
         lasted = now_ns - model.running_since if model.running_owner else 0
         loop.is_held = lasted > STALE_NS and now_ns - cells[Cell.BEAT] > STALE_NS
         if lasted > DOOR_AFTER_NS:
-            self._look_at_door(now_ns)
+            self._look_at_door(now_ns, cells[Cell.OWNER])
         self._dumps.follow(now_ns, cells, model)
         loop.dumps_sent = self._dumps.sent
 
-    def _look_at_door(self, now_ns: int) -> None:
+    def _look_at_door(self, now_ns: int, owner: int) -> None:
         model = self._loop.model
         began_ns = self._clock_ns()
         if model.running_since != self._step_ns:
@@ -134,6 +135,9 @@ class Vigil:
         arrived = process.count_arrived(self._pid, self._sockets, self._doors)
         took_ns = self._clock_ns() - began_ns
         self._next_door_ns = now_ns + int(took_ns / DOOR_SHARE)
+        if self._reader.read_cells()[Cell.OWNER] != owner:
+            # The step has ended meanwhile, and the loop may have emptied its door.
+            return
         # What went out since the last time is in the count: known, or counted twice.
         self._tell_sent()
         self._loop.arrived(now_ns, arrived)
