@@ -111,6 +111,9 @@ def test_named_lines_only():
     assert names.find_place("reports.py:41 in build").file == "/srv/app/reports.py"
     names.strings.append(FIELD_SEPARATOR.join(("resize", "/srv/app/work.py", "7")))
     assert names.find_place("work.py:7 in resize").line == 7
+    told = ("never retrieved", "ValueError", "/srv/app/jobs.py", "9", "lose", "lose")
+    names.strings.append(FIELD_SEPARATOR.join(told))
+    assert names.find_place("jobs.py:9 in lose").file == "/srv/app/jobs.py"
     assert names.find_place("shop.py:32 in slow") is None
     assert names.find_place("slow") is None
 

@@ -11,6 +11,9 @@ from pathlib import PurePath
 
 from dashboard.records import FIELD_SEPARATOR
 
+#: Message, error, file, line, function, and whose it was.
+EXCEPTION_FIELDS = 6
+
 
 @dataclass(slots=True)
 class Place:
@@ -87,20 +90,28 @@ class Names:
         """Return the line of code that is told so, with its whole path."""
         # Whoever may see the page may ask, as often as they like.
         for text in self.strings[self._indexed :]:
-            fields = text.split(FIELD_SEPARATOR)
-            if len(fields) < 3:
-                continue
-            # A place ends with its function; a function begins with its name.
-            for file, line, function in ((*fields[1:3], fields[0]), fields[-3:]):
-                place = Place(file, to_line(line), function)
-                if place.file and place.line:
-                    self._by_words[str(place)] = place
+            for place in places_of(text):
+                self._by_words[str(place)] = place
         self._indexed = len(self.strings)
         return self._by_words.get(told)
 
     def text(self, index: int) -> str:
         """Return a whole string."""
         return self.strings[index] if 0 <= index < len(self.strings) else ""
+
+
+def places_of(text: str) -> list[Place]:
+    """Return every line of code that a string of a ring may name."""
+    fields = text.split(FIELD_SEPARATOR)
+    if len(fields) < 3:
+        return []
+    # A function begins with its name; a place ends with its function; what the loop's
+    # exception handler was told has one in its midst.
+    named = [[*fields[1:3], fields[0]], fields[-3:]]
+    if len(fields) == EXCEPTION_FIELDS:
+        named.append(fields[2:5])
+    places = [Place(file, to_line(line), function) for file, line, function in named]
+    return [place for place in places if place.file and place.line]
 
 
 def to_line(text: str) -> int:

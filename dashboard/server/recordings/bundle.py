@@ -9,14 +9,15 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from dashboard.records import FIELD_SEPARATOR
 from dashboard.server.diagnosis.excerpt import AROUND, read_lines
 from dashboard.server.diagnosis.sources import Functions, cut_function
 from dashboard.server.model.tape import Source
-from dashboard.server.reading.names import Place, to_line
+from dashboard.server.reading.names import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from dashboard.server.reading.names import Place
 
 MAX_PLACES = 2_000
 MAX_CODE_BYTES = 4 << 20
@@ -68,15 +69,7 @@ class Bundle:
 
 def places_in(texts: Iterable[str]) -> list[Place]:
     """Return every line of code that strings of a ring name."""
-    found = []
-    for text in texts:
-        fields = text.split(FIELD_SEPARATOR)
-        if len(fields) >= 3:
-            # A place ends with its function; a function begins with its name.
-            for file, line, function in (fields[-3:], (*fields[1:3], fields[0])):
-                if file and to_line(line):
-                    found.append(Place(file, to_line(line), function))
-    return found
+    return [place for text in texts for place in places_of(text)]
 
 
 def describe_function(
