@@ -817,10 +817,15 @@ def test_code_of_a_ring(tmp_path, monkeypatch):
     source, notices, read = look(foreign)
     assert (source, read) == (None, set())
     assert "the code is not at hand: foreign.ring is not in" in notices
+    assert "if it is yours, open it with LOOPSCOPE_DIR set to its folder" in notices
     source, notices, read = look(ring)
     assert "time.sleep(BLOCK_S)" in source["code"]
     assert "not at hand" not in notices
     assert read == {__file__}
+    monkeypatch.setenv("LOOPSCOPE_DIR", str(tmp_path))
+    source, notices, _ = look(foreign)
+    assert "time.sleep(BLOCK_S)" in source["code"]
+    assert "not at hand" not in notices
 
 
 def test_no_file(tmp_path):

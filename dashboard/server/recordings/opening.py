@@ -357,7 +357,8 @@ def _follow(reader: RingReader, *, is_ours: bool) -> Opened:
     if not is_ours:
         session.notices.append(
             f"the code is not at hand: {reader.path.name} is not in a folder where "
-            "this user's programs keep their rings, and may name others' files"
+            "this user's programs keep their rings, and may name others' files; "
+            "if it is yours, open it with LOOPSCOPE_DIR set to its folder"
         )
     unix_ns = identity.began_unix_ns
     past = Past(reader.path.name, unix_ns, first_ns, to_ns)
