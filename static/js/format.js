@@ -23,6 +23,14 @@ export function formatDuration(ns) {
 }
 
 /**
+ * Somebody else's sentence, in which a number and its unit stay on one line, too: "held for 2.00 s".
+ * @param {string} text
+ */
+export function keepUnits(text) {
+  return text.replace(/(\d) (?=(?:ns|µs|ms|s|min|h|kB|MB|GB|%)(?![\w]))/g, `$1${NBSP}`);
+}
+
+/**
  * What a task or thread is called but for its number, if it is one of many: "worker (work)" of "worker 7 (work)".
  * @param {string} label
  */

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from hands import LAMP, wait_lamp
 from playwright.sync_api import expect
@@ -186,11 +186,13 @@ def test_somebody_else_at_the_door(product, open_page):
     demo = page.locator(".demo-link a[href$='/openapi.json']").get_attribute("href")
     send(page, "held")
     wait_lamp(page, "blocked")
-    with ThreadPoolExecutor() as pool:
-        other = pool.submit(httpx.get, f"{demo[:-13]}/fast", timeout=120)
-        expect(part(page, "count-door")).to_have_text("1")
-        product.go.touch()
-        assert other.result().status_code == 200
+    # All of it lies at the door by then: what comes in later has not waited there.
+    other = HTTPConnection(urlsplit(demo).netloc, timeout=120)
+    other.request("GET", "/fast")
+    expect(part(page, "count-door")).to_have_text("1")
+    product.go.touch()
+    assert other.getresponse().status == 200
+    other.close()
 
     row = part(page, "request-rows").locator("tr", has_text="/fast").first
     expect(row.locator(".at-door")).to_have_text(re.compile(r"^door ≤ \d"))
@@ -202,7 +204,8 @@ def test_somebody_else_at_the_door(product, open_page):
 
 def test_who_was_read_is_ready(product, open_page):
     """Of those that stood at the door while the first held the loop, all but the second,
-    which holds it now, are ready: they were read, and their turn has not come."""
+    which holds it now, are ready: they were read, and their turn has not come. Their
+    marks and rows say so, too, and the panel that it is the second in a row."""
     page = open_page(product.url)
     wait_lamp(page, "idle")
     send(page, "turn")
@@ -217,6 +220,12 @@ def test_who_was_read_is_ready(product, open_page):
     ready = int(part(page, "count-ready").inner_text())
     expect(part(page, "count-door")).to_have_text(str(3 - ready))
     expect(part(page, "phase")).to_contain_text(f"{ready} ready")
+    expect(part(page, "ready").locator(".nameless")).to_have_count(ready)
+    expect(part(page, "door").locator(".nameless")).to_have_count(3 - ready)
+    said = re.compile("^Read by the loop" if ready == 3 else "^At the door, or read by")
+    expect(part(page, "twin-rows").locator("td").filter(has_text=said)).to_have_count(3)
+    row = re.compile(r"^\d+ in a row so far\.$")
+    expect(part(page, "finding-row")).to_have_text(row)
     give_tickets(product, 4)
     wait_lamp(page, "idle")
     # What the first one took is not counted as the others' own.

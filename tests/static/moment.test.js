@@ -3,8 +3,8 @@ import { test } from "node:test";
 
 import { NBSP } from "../../static/js/format.js";
 import { Lane, Lanes } from "../../static/js/model/lanes.js";
-import { countNameless, momentAt } from "../../static/js/model/moment.js";
-import { LivePhase, changeInWords, stateInWords } from "../../static/js/model/phase.js";
+import { countNameless, momentAt, readAtDoor } from "../../static/js/model/moment.js";
+import { LivePhase, changeInWords, silenceOf, stateInWords } from "../../static/js/model/phase.js";
 import { changeAt, nextChangeNs, ofLoop, ofRequests, previousChangeNs } from "../../static/js/model/steps.js";
 import * as wire from "../../static/js/wire.js";
 import { seeded } from "./support.js";
@@ -142,7 +142,7 @@ test("the state is told in words for a loop that sleeps, works and is blocked", 
     [4, wire.REQUEST_LANE, 9, [[5, DUE, 1]]],
   );
 
-  assert.equal(told(50), "The loop sleeps: one task waits, nobody is ready.");
+  assert.equal(told(1e6, lanesOf([1, wire.LOOP_LANE, 0, [[0, IDLE]]], [4, wire.TASK_LANE, 0, [[10, WAITING, 2]]])), "The loop sleeps: one task waits, nobody is ready.");
   assert.equal(told(120), "Request 7 runs; one is ready behind it.");
   assert.equal(told(500e6, blocked), "Request 7 holds the loop: 1 at the door and 1 due cannot go on.");
 });
@@ -193,6 +193,29 @@ test("who was read and has not begun is ready, and no longer at the door, whoeve
   assert.deepEqual(told({ door: 1, unbegun: 2 }), [2, 2, 0, held("2 at the door and 2 ready")]);
   assert.deepEqual(told({ door: 0, unbegun: 3 }), [0, 3, 0, held("3 ready")]);
   assert.deepEqual(told({ door: 0, unbegun: 5 }), [0, 5, 0, held("5 ready")]);
+});
+
+test("where nobody runs the loop sleeps, unless that was too short for a sleep, or somebody was ready: then it is between two steps", () => {
+  const lanes = lanesOf(
+    [1, wire.LOOP_LANE, 0, [[0, IDLE], [4e6, RUNNING, 3], [4.1e6, IDLE], [4.12e6, RUNNING, 3], [4.2e6, IDLE]]],
+    [2, wire.REQUEST_LANE, 7, [[0, WAITING, 1], [3.9e6, READY], [4.12e6, RUNNING], [4.2e6, WAITING, 1]]],
+  );
+  const slot = (ns) => {
+    const moment = momentAt(lanes, text, 1, ns, 1e9);
+    return [silenceOf(moment, { state: "running" }, "paused").title, plain(changeInWords(lanes, text, moment, 1, STALL_NS))];
+  };
+
+  assert.deepEqual(slot(1e6)[0], "Nobody");
+  assert.deepEqual(slot(3.95e6)[0], "The loop");
+  assert.deepEqual(slot(4.11e6), ["The loop", "The loop runs a callback: beat."]);
+  assert.deepEqual(slot(5e6), ["Nobody", "Request 7 waits for `sleep` and gives the loop back. Since then the loop sleeps, 800 µs so far."]);
+});
+
+test("a row at the door says of the read ones what their number says in the boxes", () => {
+  const lanes = lanesOf(...[8, 9].map((id) => [id, wire.REQUEST_LANE, id, [[5, OUTSIDE]]]), [7, wire.REQUEST_LANE, 7, [[0, OUTSIDE], [5, RUNNING]]]);
+  const told = (unbegun) => readAtDoor({ lanes, loops: [{ id: 1, unbegun }] }, lanes.get(8));
+
+  assert.deepEqual([told(0), told(1), told(2), told(3)], ["none", "some", "all", "all"]);
 });
 
 test("no sentence changes the letters of a name", () => {

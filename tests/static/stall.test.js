@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { formatPlace } from "../../static/js/format.js";
 import { History } from "../../static/js/model/history.js";
 import { foldStack, packagesOf, StallView } from "../../static/js/ui/stall.js";
-import { lampOf, sentencesOf } from "../../static/js/ui/status.js";
+import { asDrawn, lampOf, sentencesOf } from "../../static/js/ui/status.js";
 import { frameOf, helloOf } from "./support.js";
 
 const line = (file, user) => ({ file, line: 1, function: "f", user });
@@ -49,6 +49,15 @@ test("a stopped process is called frozen, and a C call without a line says why",
   assert.match(lampOf("live", loop, 0).word, /^Frozen 1\.20\ss$/);
   assert.match(lampOf("live", held, 300).detail, /one C call holds the interpreter/);
   assert.match(lampOf("live", { ...held, dumps: { sent: 0, refusal: "" } }, 300).detail, /looking for the line/);
+});
+
+test("the lamp calls a loop blocked from the moment on at which its bar is", () => {
+  const loop = { state: "blocked", running: { label: "", request: 1, since_ns: 5e9 } };
+  const state = (ns) => asDrawn(loop, ns, 100e6).state;
+
+  assert.deepEqual([5.09e9, 5.1e9, 7e9].map(state), ["running", "blocked", "blocked"]);
+  assert.equal(asDrawn({ ...loop, running: null }, 5e9, 100e6).state, "blocked");
+  assert.equal(asDrawn(null, 5e9, 100e6), null);
 });
 
 test("a builtin that the loop itself calls has a name and no line", () => {

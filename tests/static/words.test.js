@@ -4,11 +4,12 @@ import { test } from "node:test";
 import { stepFor, ticks } from "../../static/js/draw/axis.js";
 import * as format from "../../static/js/format.js";
 import { shares, splitInWords } from "../../static/js/model/requests.js";
+import { rowOf } from "../../static/js/model/stalls.js";
 import { tokens } from "../../static/js/ui/code.js";
 import { answerInWords, summaryOf } from "../../static/js/ui/checks.js";
 import { readingInWords } from "../../static/js/ui/drop.js";
 import { forecastInWords, progressInWords } from "../../static/js/ui/experiment.js";
-import { Announcements, subjectOf, verdictOf } from "../../static/js/ui/findings.js";
+import { Announcements, rowInWords, subjectOf, verdictOf } from "../../static/js/ui/findings.js";
 import { lampOf } from "../../static/js/ui/status.js";
 import { costInWords } from "../../static/js/ui/triggers.js";
 import { Scale } from "../../static/js/view/scale.js";
@@ -102,8 +103,26 @@ test("a stall is told with its line, its length and its victims", () => {
 
   assert.equal(told(verdictOf(stall)), "reports.py:41 held the loop for 1.24 s. It delayed 14 requests by 9.20 s together.");
   assert.match(told(verdictOf({ ...stall, over: false })), /^reports.py:41 holds the loop\. It delays/);
+  assert.equal(verdictOf({ ...stall, over: false, culprit: null }).title, "Blocked: looking for the line");
   const killed = { ...stall, over: false, unfinished: true };
   assert.match(told(verdictOf(killed)), /held the loop for 1.24 s\. It had not ended when its process did\. It delayed/);
+});
+
+test("of several stalls in a row it is said how many there were, and for how long they held the loop together", () => {
+  const of = (id, startS, changes = {}) => ({ id, loop: 1, start_ns: startS * 1e9, duration_ms: 2000, over: true, label: "a", victims: { count: 0, delay_ms: 0 }, ...changes });
+  const told = (stall, ...others) => plain(rowInWords(stall, rowOf({ stalls: new Map([stall, ...others].map((each) => [each.id, each])) }, stall)));
+  const last = of(5, 8.1);
+  const row = [of(2, 2), of(3, 4), of(4, 6.1)];
+  const near = [of(1, -9), of(6, 2, { loop: 2 })];
+
+  assert.equal(told(last, ...row, ...near), "One of 4 in a row, 8.00 s together.");
+  assert.equal(told(row[1], row[0], row[2], last), "One of 4 in a row, 8.00 s together.");
+  assert.equal(told({ ...last, over: false }, ...row), "4 in a row so far.");
+  assert.equal(told(last, ...near), "");
+});
+
+test("what somebody else wrote keeps its numbers and their units on one line", () => {
+  assert.equal(format.keepUnits("2 s of 173 µs, 40 % in 3 steps").replaceAll(format.NBSP, "_"), "2_s of 173_µs, 40_% in 3 steps");
 });
 
 test("where no request waited the tasks are told, by their names while they are few", () => {

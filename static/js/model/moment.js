@@ -25,11 +25,14 @@ import * as wire from "../wire.js";
  * @property {number} doorCount those of whom nothing is known but that they are there included
  * @property {number} readyCount
  * @property {Run | null} running
+ * @property {boolean} isBetween nobody runs, and yet the loop does not sleep: it is between two steps
  * @property {Run[]} before the runs before it, latest first
  * @property {Group[]} waiting in a fixed order, the app's own tasks last
  * @property {number} waitingCount
  */
 
+/** Whoever polls for no longer than this has not slept. */
+const BETWEEN_NS = 1e5;
 /** What the app does for itself is one line, unless one asks for more. */
 const OWN_TASKS = "other tasks";
 /** How many runs of the past are told. */
@@ -58,7 +61,7 @@ export function momentAt(lanes, text, loop, ns, latestNs = ns, showsTasks = true
   /** @type {Moment} */
   const moment = {
     ns, isKnown: false, door: [], due: [], ready: [], doorCount: 0, readyCount: 0,
-    running: null, before: [], waiting: [], waitingCount: 0,
+    running: null, isBetween: false, before: [], waiting: [], waitingCount: 0,
   };
   /** @type {Map<string, Group>} */
   const groups = new Map();
@@ -79,6 +82,7 @@ export function momentAt(lanes, text, loop, ns, latestNs = ns, showsTasks = true
   moment.ready.sort(bySince);
   for (const queue of [moment.door, moment.due]) queue.sort(requestsFirst);
   [moment.doorCount, moment.readyCount] = [moment.door.length, moment.ready.length];
+  if (moment.ready.length && moment.isKnown && !moment.running) moment.isBetween = true;
   moment.waiting = [...groups.values()].sort(inOrder);
   for (const group of moment.waiting) group.beings.sort(byEnd);
   return moment;
@@ -94,6 +98,20 @@ export function countNameless(moment, { door, unbegun = 0 }) {
   moment.doorCount = Math.max(moment.door.length - unbegun, 0) + door;
   moment.readyCount = moment.ready.length + unbegun;
   if (unbegun) moment.door = [];
+}
+
+/**
+ * How many of those that stand at the door in their lanes the loop has read, as `countNameless` counts.
+ * @param {import("./history.js").History} history
+ * @param {import("./lanes.js").Lane} lane one of them
+ * @returns {"none" | "some" | "all"}
+ */
+export function readAtDoor({ lanes, loops }, { loop }) {
+  const unbegun = loops.find(({ id }) => id === loop)?.unbegun ?? 0;
+  if (!unbegun) return "none";
+  const isThere = ({ spans }) => spans.count > 0 && spans.state(spans.count - 1) === wire.OUTSIDE;
+  const outside = lanes.all.filter((lane) => lane.loop === loop && isOnLoop(lane) && isThere(lane));
+  return unbegun < outside.length ? "some" : "all";
 }
 
 /**
@@ -154,12 +172,23 @@ function place(moment, groups, being, reason) {
 function readLoop(moment, spans, i, text, latestNs) {
   moment.isKnown = spans.state(i) !== wire.LOST && !spans.merged(i);
   if (spans.state(i) === wire.RUNNING) moment.running = runOf(spans, i, text, latestNs);
+  moment.isBetween = isBetween(spans, i);
   for (let k = i - 1; k >= Math.max(i - LOOK_BACK, 0) && moment.before.length < RUNS_BEFORE; k -= 1) {
     // The loop's own callbacks come and go between the requests.
     if (spans.state(k) === wire.RUNNING && spans.who(k)) {
       moment.before.push(runOf(spans, k, text, latestNs));
     }
   }
+}
+
+/**
+ * Is an idle span of the loop so short that it is no sleep, but what the loop does between two steps?
+ * @param {import("./columns.js").Spans} spans
+ * @param {number} i
+ */
+export function isBetween(spans, i) {
+  const isOver = i < spans.count - 1;
+  return isOver && spans.state(i) === wire.IDLE && !spans.merged(i) && spans.startNs(i + 1) - spans.startNs(i) <= BETWEEN_NS;
 }
 
 /** @returns {Run} */

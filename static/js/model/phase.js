@@ -34,6 +34,7 @@ export function stateInWords(moment, stallNs) {
   }
   if (running && isTold(moment)) return `${nameOfRun(running)} runs; ${behind(readyCount)}.`;
   if (readyCount) return `${countOf(readyCount, "task is", "tasks are")} ready, one after the other gets its turn.`;
+  if (moment.isBetween) return "The loop is between two steps.";
   if (!waitingCount) return "The loop sleeps: there is nothing to do.";
   return `The loop sleeps: ${waitingCount === 1 ? "one task waits" : waitingCount === 2 ? "both tasks wait" : `all ${waitingCount} tasks wait`}, nobody is ready.`;
 }
@@ -86,6 +87,7 @@ export function silenceOf(moment, loop, state) {
     return { title: "Frozen", words: "the whole process is stopped", sentence: "The process is stopped: nobody in it can run." };
   }
   if (!moment.isKnown) return { title: "Unknown", words: "no record tells of this moment", sentence: "" };
+  if (moment.isBetween) return { title: "The loop", words: "between two steps", sentence: "" };
   return { title: "Nobody", words: "the loop sleeps until something happens", sentence: "" };
 }
 
@@ -108,7 +110,7 @@ export function changeInWords(lanes, text, moment, loop, stallNs, showsTasks = t
   const words = wordsOf(change, moment, text);
   const agoNs = ns - change.ns;
   // Within a tenth of a millisecond it is this very change; later, the loop has slept since.
-  if (agoNs < 1e5 || running) return words;
+  if (agoNs < 1e5 || running || moment.isBetween) return words;
   return `${words} Since then the loop sleeps, ${formatDuration(agoNs)} so far.`;
 }
 

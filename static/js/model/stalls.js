@@ -40,6 +40,26 @@ export function stallToTell(history, chosen = 0, loop = 0) {
 }
 
 /**
+ * The stalls in a row with one of them, in order of time.
+ * @param {import("./history.js").History} history
+ * @param {Stall} stall
+ */
+export function rowOf({ stalls }, stall) {
+  const here = [...stalls.values()].filter(({ loop }) => loop === stall.loop);
+  here.sort((one, other) => one.start_ns - other.start_ns);
+  const news = newsOf(here);
+  return rowAround(news.includes(stall) ? news : here, stall);
+}
+
+/**
+ * Does a stall that is on still lack its line? What waits for a processor has none.
+ * @param {Stall | null | undefined} stall
+ */
+export function isSought(stall) {
+  return Boolean(stall && isOn(stall) && !stall.culprit && !stall.starved);
+}
+
+/**
  * A server that imports and starts its app before it serves anybody does no wrong.
  * @param {Stall | null | undefined} stall
  */
@@ -83,15 +103,27 @@ function placeOf(loops, loop) {
   return place;
 }
 
-/** The last ones in a row. That a server starts, or that the machine is busy, is no news if nobody waited. */
+/** The last ones in a row. */
 function lastInRow(stalls) {
-  const news = stalls.filter((stall) => {
+  const news = newsOf(stalls);
+  const row = news.length ? news : stalls;
+  return rowAround(row, row[row.length - 1]);
+}
+
+/** That a server starts, or that the machine is busy, is no news if nobody waited. */
+function newsOf(stalls) {
+  return stalls.filter((stall) => {
     return stall.victims.count + othersOf(stall) > 0 || !(stall.starved || CLOCKWORK.has(stall.label));
   });
-  const row = news.length ? news : stalls;
-  let i = row.length - 1;
-  while (i > 0 && row[i].start_ns - endOf(row[i - 1]) <= ROW_NS) i -= 1;
-  return row.slice(i);
+}
+
+function rowAround(stalls, stall) {
+  const isNear = (i) => i > 0 && i < stalls.length && stalls[i].start_ns - endOf(stalls[i - 1]) <= ROW_NS;
+  let from = stalls.indexOf(stall);
+  let to = from + 1;
+  while (isNear(from)) from -= 1;
+  while (isNear(to)) to += 1;
+  return stalls.slice(from, to);
 }
 
 function byHarm(one, other) {

@@ -92,11 +92,14 @@ export class BoxesView {
     const rows = beings.length <= room.rows ? beings.length : isCrowd ? Math.min(1, room.rows - 1) : 0;
     const others = isCrowd ? Math.min(beings.length - rows, room.dots(rows)) : beings.length - rows;
     const hidden = beings.length - rows - others;
-    // Of whom nothing is known but that they are there, an empty box tells in its own words.
-    const nameless = count - beings.length;
-    const more = hidden + (beings.length ? nameless : 0);
+    // Of whom nothing is known but that they are there, each has a mark; a box without a name says what they are.
+    const nameless = Math.max(count - beings.length, 0);
+    const lines = rows || Math.ceil(beings.length / room.columns);
+    const drawn = isCrowd || lines >= room.rows ? 0 : Math.min(nameless, room.dots(lines));
+    showNameless(box, drawn);
+    const more = hidden + nameless - drawn;
     setText(this.#parts[`${name}-more`], more ? `+${formatCount(more)}` : "");
-    box.toggleAttribute("data-nameless", nameless > 0);
+    box.toggleAttribute("data-nameless", nameless > 0 && !beings.length);
     return beings.slice(0, rows + others).map((being, i) => ({
       box,
       being,
@@ -192,6 +195,18 @@ export class BoxesView {
       setText(name, at.nameOf(run.request) || `#${run.request}`);
       setText(length, formatDuration(run.untilNs - run.sinceNs));
     });
+  }
+}
+
+/** Marks that are nobody's, behind those that are somebody's. */
+function showNameless(box, count) {
+  const marks = [...box.querySelectorAll(".nameless")];
+  while (marks.length > count) marks.pop()?.remove();
+  while (marks.length < count) {
+    const mark = box.appendChild(make("i", "being nameless"));
+    mark.dataset.form = "dot";
+    mark.dataset.state = box.dataset.queue === "ready" ? "ready" : "outside";
+    marks.push(mark);
   }
 }
 

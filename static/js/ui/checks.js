@@ -3,7 +3,7 @@
 // What to do about the verdict: the next action, the line as it is and as it would not hold the loop.
 // Below, folded away: everything else that was found, and every rule with its answer.
 
-import { countOf } from "../format.js";
+import { countOf, keepUnits } from "../format.js";
 import { make, part, setText } from "./parts.js";
 
 /** What a rule says of now. "No" below what it found a while ago would contradict that. */
@@ -49,9 +49,11 @@ export class ChecksView {
   /**
    * @param {import("../wire.js").Diagnosis | null} diagnosis
    * @param {import("../wire.js").Finding | null} finding what the verdict is about
+   * @param {boolean} isComing one is to be expected: what is below keeps its place
    */
-  show(diagnosis, finding) {
-    this.#showFix(finding);
+  show(diagnosis, finding, isComing) {
+    this.#fix.toggleAttribute("data-coming", !finding && isComing);
+    if (finding || !isComing) this.#showFix(finding);
     this.#box.hidden = !diagnosis;
     if (!diagnosis) return;
     setText(this.#summary, summaryOf(diagnosis));
@@ -61,7 +63,7 @@ export class ChecksView {
     const { findings, checks } = diagnosis;
     this.#found.replaceChildren(
       ...findings.map((each) => {
-        const item = make("li", "", make("b", "", each.title), make("p", "", each.sentence), make("p", "", each.action));
+        const item = make("li", "", make("b", "", each.title), make("p", "", keepUnits(each.sentence)), make("p", "", each.action));
         item.dataset.active = String(each.active);
         return item;
       }),

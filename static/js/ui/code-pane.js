@@ -1,11 +1,11 @@
 // @ts-check
 
 // The real source of who is looked at, with the line lit at which it runs or awaits: the selected row,
-// else who was on the loop at the playhead, else the line of the stall that is told of. Asks the server
+// else who was on the loop at the playhead, else the line of the stall or the finding that is told of. Asks the server
 // for each line once; keeps the last answers.
 
 import { fileName, formatLane, formatPlace } from "../format.js";
-import { isStartUp } from "../model/stalls.js";
+import { isSought, isStartUp } from "../model/stalls.js";
 import { readPlace, whereabouts } from "../model/whereabouts.js";
 import { isOn } from "../wire.js";
 import { tint } from "./beings.js";
@@ -16,7 +16,8 @@ const MAX_SOURCES = 100;
 
 /**
  * @typedef {{file: string, line: number, function: string, code: string}} Source
- * @typedef {{key: string, title: string, request: number, verb: string, place: string, route: string, isStall: boolean}} Subject
+ * @typedef {{title: string, request: number, verb: string, place: string, route: string, isStall: boolean, isSought?: boolean}} Subject
+ *   isSought: its line is looked for
  */
 
 export class CodePane {
@@ -31,6 +32,8 @@ export class CodePane {
   #shown = "";
   /** @type {Map<string, Source | null>} null: asked, not there */
   #sources = new Map();
+  /** The place whose source was asked for last, until it is here. */
+  #coming = "";
 
   /**
    * @param {ParentNode} root
@@ -47,6 +50,7 @@ export class CodePane {
     this.#signal = signal;
     this.#request = ask;
     this.#onFound = onFound;
+    this.#code.addEventListener("pointerover", (event) => sayWhole(/** @type {Element} */ (event.target)), { signal });
   }
 
   /**
@@ -55,11 +59,15 @@ export class CodePane {
    */
   show(subject, scenarios) {
     const source = subject ? this.#sourceOf(subject, scenarios) : null;
-    this.#box.hidden = !source;
-    if (!subject || !source) return;
+    // What is below keeps its place while the next line or its code is on the way.
+    const isComing = !this.#box.hidden && Boolean(subject?.isSought || (subject?.place && subject.place === this.#coming));
+    this.#code.toggleAttribute("data-coming", !source && isComing);
+    this.#box.hidden = !source && !isComing;
+    if (!subject || this.#box.hidden) return;
     setText(this.#title, subject.title);
     setText(this.#verb, subject.verb);
     tint(this.#tint, subject.request);
+    if (!source) return;
     const line = readPlace(subject.place)?.line ?? 0;
     const key = `${source.file} ${source.line} ${line} ${subject.isStall}`;
     if (key === this.#shown) return;
@@ -85,6 +93,7 @@ export class CodePane {
   async #ask(place) {
     if (this.#sources.size >= MAX_SOURCES) this.#sources.clear();
     this.#sources.set(place, null);
+    this.#coming = place;
     try {
       const url = `/api/source?place=${encodeURIComponent(place)}`;
       const source = await this.#request(url, this.#signal);
@@ -94,8 +103,16 @@ export class CodePane {
     } catch {
       // The dashboard is away, which the page says by itself; asked again when it is back.
       this.#sources.delete(place);
+    } finally {
+      if (this.#coming === place) this.#coming = "";
     }
   }
+}
+
+/** Of a line that is cut, all of it. */
+function sayWhole(target) {
+  const line = /** @type {HTMLElement | null} */ (target.closest(".code-line"));
+  if (line) line.title = line.scrollWidth > line.clientWidth ? line.textContent ?? "" : "";
 }
 
 /**
@@ -105,9 +122,10 @@ export class CodePane {
  * @param {import("../model/lanes.js").Lane | null} at.selected
  * @param {boolean} at.isLive
  * @param {import("../wire.js").Stall | null} at.stall the one that the panel above tells of
+ * @param {import("../wire.js").Finding | null} [at.finding] that it tells of, with the stall or without one
  * @returns {Subject | null}
  */
-export function subjectAt({ history, moment, selected, isLive, stall: told }) {
+export function subjectAt({ history, moment, selected, isLive, stall: told, finding = null }) {
   const text = (i) => history.text(i);
   const stall = isLive ? told ?? history.lastStall : lastStallAt(history, moment.ns);
   const isHeldUp = stall && moment.ns < stall.start_ns + stall.duration_ms * 1e6;
@@ -119,14 +137,29 @@ export function subjectAt({ history, moment, selected, isLive, stall: told }) {
     const isStall = Boolean(culprit);
     const at = culprit ? placeOf(culprit) : place;
     const title = formatLane(lane.request, lane.label);
-    return { key: at, title, request: lane.request, verb: isStall ? "holds the loop here" : verb, place: at, route: lane.label, isStall };
+    return { title, request: lane.request, verb: isStall ? "holds the loop here" : verb, place: at, route: lane.label, isStall };
+  }
+  if (isLive && finding && !told) return ofFinding(finding);
+  if (stall && isLive && isSought(stall)) {
+    const title = formatLane(stall.request, stall.label);
+    return { title, request: stall.request, verb: "looking for its line…", place: "", route: stall.label, isStall: true, isSought: true };
   }
   // The garbage collector has no line.
   if (!stall?.culprit?.file) return null;
   const title = `${formatPlace(stall.culprit)} in ${stall.culprit.function}`;
   const isStart = isStartUp(stall);
   const verb = isStart ? "at start-up" : isOn(stall) || isHeldUp ? "holds the loop here" : "held the loop here";
-  return { key: title, title, request: 0, verb, place: placeOf(stall.culprit), route: "", isStall: !isStart };
+  return { title, request: 0, verb, place: placeOf(stall.culprit), route: "", isStall: !isStart };
+}
+
+/**
+ * What the rules found may be of no line.
+ * @param {import("../wire.js").Finding} finding
+ * @returns {Subject | null}
+ */
+function ofFinding({ where, request }) {
+  if (!readPlace(where)) return null;
+  return { title: where, request, verb: "found here", place: where, route: "", isStall: false };
 }
 
 /**

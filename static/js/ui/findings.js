@@ -4,13 +4,15 @@
 // Says each stall once to screen readers. What to write instead, and the other findings, stand in
 // checks.js; the other stalls in stall-list.js.
 
-import { countOf, formatMs, formatPlace } from "../format.js";
-import { endOf, isStartUp, stallToTell, whenInWords } from "../model/stalls.js";
+import { countOf, formatMs, formatPlace, keepUnits } from "../format.js";
+import { endOf, isSought, isStartUp, rowOf, stallToTell, whenInWords } from "../model/stalls.js";
 import { isOn } from "../wire.js";
 import { ChecksView } from "./checks.js";
 import { make, part, setText } from "./parts.js";
 import { StallList } from "./stall-list.js";
 
+/** No longer than what stands there a moment later, so that nothing moves. */
+const SOUGHT = "Blocked: looking for the line";
 const NOBODY_WAITED = "Nobody had to wait for it.";
 const UNFINISHED = "It had not ended when its process did. ";
 /** To have waited this part of its length for a processor is worth a word. */
@@ -24,7 +26,7 @@ export function verdictOf(stall) {
   const place = (formatPlace(stall.culprit) || "One step").replace(/^the /, "The ");
   const length = formatMs(stall.duration_ms);
   const isOver = !isOn(stall);
-  const held = isOver ? `${place} held the loop for ${length}` : `${place} holds the loop`;
+  const held = isOver ? `${place} held the loop for ${length}` : isSought(stall) ? SOUGHT : `${place} holds the loop`;
   // While it lasts it may still turn out to be its own fault.
   const title = stall.starved && isOver ? `The machine is too busy: a step took ${length}` : held;
   const waited = `It waited ${formatMs(stall.starved_ms)} of its ${length} for a processor. `;
@@ -58,6 +60,17 @@ function delayOf({ count, delay_ms: delayMs, worst, worst_ms: worstMs, named = [
   const body = [{ strong: countOf(count, one) }, " by ", { strong: formatMs(delayMs) }, count === 1 ? "." : " together."];
   if (worst && worstMs && count > 1) body.push(" The worst: ", { strong: worst }, ` by ${formatMs(worstMs)}.`);
   return body;
+}
+
+/**
+ * Of several in a row one is told: how many there were, and for how long they held the loop together.
+ * @param {import("../wire.js").Stall} stall
+ * @param {readonly import("../wire.js").Stall[]} row it is one of these
+ */
+export function rowInWords(stall, row) {
+  if (row.length < 2 || isStartUp(stall)) return "";
+  if (isOn(stall)) return `${row.length} in a row so far.`;
+  return `One of ${row.length} in a row, ${formatMs(row.reduce((sum, each) => sum + each.duration_ms, 0))} together.`;
 }
 
 /**
@@ -130,6 +143,7 @@ export class Announcements {
 export class FindingsView {
   #root;
   #title;
+  #row;
   #body;
   #when;
   #jump;
@@ -151,6 +165,7 @@ export class FindingsView {
   constructor(root, onJump, signal) {
     this.#root = part(root, "findings");
     this.#title = part(root, "finding-title");
+    this.#row = part(root, "finding-row");
     this.#body = part(root, "finding-body");
     this.#when = part(root, "finding-when");
     this.#jump = part(root, "finding-jump");
@@ -163,7 +178,7 @@ export class FindingsView {
   /**
    * @param {import("../model/history.js").History} history
    * @param {number} loop the one in sight
-   * @returns {import("../wire.js").Stall | null} the stall that it tells of
+   * @returns {{stall: import("../wire.js").Stall | null, finding: import("../wire.js").Finding | null}} what it tells of
    */
   show(history, loop) {
     const last = history.lastStall?.id ?? 0;
@@ -171,13 +186,14 @@ export class FindingsView {
     if (this.#chosen.last !== last) this.#chosen = { id: 0, last };
     const { stall, finding } = subjectOf(history, this.#chosen.id, loop);
     setText(this.#when, whenOf(history, loop, stall, finding));
-    this.#checks.show(history.diagnosis, finding);
+    setText(this.#row, stall ? rowInWords(stall, rowOf(history, stall)) : "");
+    this.#checks.show(history.diagnosis, finding, stall !== null && isOn(stall));
     this.#list.show(history, stall);
     this.#stall = stall;
     const key = `${JSON.stringify(stall)} ${finding?.sentence}`;
     if (key !== this.#key) this.#write(stall, finding, Boolean(history.hello?.recording));
     this.#key = key;
-    return stall;
+    return { stall, finding };
   }
 
   #write(stall, finding, isPast) {
@@ -187,7 +203,7 @@ export class FindingsView {
     else {
       const calm = calmWords(isPast);
       setText(this.#title, finding?.title ?? calm.title);
-      setText(this.#body, finding?.sentence ?? calm.body);
+      setText(this.#body, keepUnits(finding?.sentence ?? calm.body));
     }
     const said = this.#announcements.next(stall, finding, this.#title.textContent ?? "", this.#live.textContent);
     if (said !== null) this.#live.textContent = said;

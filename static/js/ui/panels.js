@@ -13,7 +13,7 @@ import { FindingsView } from "./findings.js";
 import { part, setText } from "./parts.js";
 import { RequestsView } from "./requests.js";
 import { StallView } from "./stall.js";
-import { StatusView, lampOf, sentencesOf } from "./status.js";
+import { StatusView, asDrawn, lampOf, sentencesOf } from "./status.js";
 import { ThresholdView } from "./threshold.js";
 
 const LIVE_MS = 100;
@@ -79,16 +79,18 @@ export class Panels {
    */
   show(nowMs, latestNs, state, failure) {
     const { history, viewport, loops } = this.#stage;
-    if (this.#rest && state === this.#shownState) {
+    const loop = asDrawn(loops.of(history.loops), latestNs, history.stallNs);
+    // That a block begins or ends is shown in the frame that draws it, whoever's turn it is.
+    const shown = `${state} ${loop?.state === "blocked"}`;
+    if (this.#rest && shown === this.#shownState) {
       this.#rest();
       this.#rest = null;
       return false;
     }
     const waitMs = viewport.isLive ? LIVE_MS : HELD_MS;
-    if (nowMs - this.#shownMs < waitMs && state === this.#shownState) return false;
+    if (nowMs - this.#shownMs < waitMs && shown === this.#shownState) return false;
     this.#shownMs = nowMs;
-    this.#shownState = state;
-    const loop = loops.of(history.loops);
+    this.#shownState = shown;
     loops.show(history.loops);
     const run = loop?.state === "blocked" ? loop.running : null;
     const grownMs = run ? Math.max((latestNs - run.since_ns) / 1e6, loop?.blocked_ms ?? 0) : 0;
@@ -108,12 +110,13 @@ export class Panels {
     const { history, viewport, stream, triggers, timeline } = this.#stage;
     const leftNs = viewport.isLive ? Infinity : timeline.scale.startNs;
     this.#status.showSentences(sentencesOf(history, stream, failure || this.#refusal, leftNs));
-    const stall = this.#findings.show(history, loop);
-    this.#stall.show(stall, nowMs);
+    const told = this.#findings.show(history, loop);
+    this.#stall.show(told.stall, nowMs);
     this.#threshold.show(history.stallNs);
     const selected = timeline.selected();
-    const subject = subjectAt({ history, moment, selected: selected?.lane ?? null, isLive: viewport.isLive, stall });
-    this.#code.show(subject, triggers.scenarios);
+    const subject = subjectAt({ history, moment, selected: selected?.lane ?? null, isLive: viewport.isLive, ...told });
+    // Where the demo app is not, a file of the same name is another's.
+    this.#code.show(subject, history.hello?.demo ? triggers.scenarios : []);
     const { ns } = moment;
     this.#requests.show(history, { nowMs, ns, isLive: viewport.isLive, selected: selected?.lane.request ?? null });
     this.#showSelection(state, timeline);
@@ -190,11 +193,11 @@ function sentenceOf({ name, words, info, length, why }) {
 
 /** For the lamp of a held picture: where on its axis, and what the loop did then. */
 function atInWords(moment, endNs, stallNs) {
-  const { running, ns, isKnown } = moment;
+  const { running, ns, isKnown, isBetween } = moment;
   const place = placeOnAxis(ns, endNs);
   const lengthNs = running ? ns - running.sinceNs : 0;
   const blocked = lengthNs >= stallNs ? `blocked for ${formatDuration(lengthNs)}` : "";
-  const did = isKnown ? blocked || (running ? "running" : "idle") : "";
+  const did = isKnown ? blocked || (running ? "running" : isBetween ? "between two steps" : "idle") : "";
   return [place, did].filter(Boolean).join(": ");
 }
 

@@ -2,6 +2,8 @@
 
 // The page's elements by the name that the template gives them, and new ones without HTML strings.
 
+import { keepUnits } from "../format.js";
+
 /**
  * @param {ParentNode} root
  * @param {string} name
@@ -44,7 +46,7 @@ export function setText(element, text) {
 
 /** Text in which `backticks` mark code. */
 export function setMarked(element, text) {
-  const pieces = text.split("`").map((piece, i) => (i % 2 ? make("code", "", piece) : piece));
+  const pieces = keepUnits(text).split("`").map((piece, i) => (i % 2 ? make("code", "", piece) : piece));
   element.replaceChildren(...pieces);
 }
 

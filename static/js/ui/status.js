@@ -47,6 +47,20 @@ export function lampOf(pageState, loop, blockedMs, held = { word: "Paused", deta
   return { state: "idle", word: "Idle", detail: "" };
 }
 
+/**
+ * A loop as the timeline and the boxes have it at this moment: the dashboard may call it blocked a blink before
+ * the page's own clock has come so far.
+ * @template {import("../wire.js").LoopNow | null} L
+ * @param {L} loop
+ * @param {number} ns
+ * @param {number} stallNs
+ * @returns {L}
+ */
+export function asDrawn(loop, ns, stallNs) {
+  const isEarly = loop?.state === "blocked" && loop.running && ns - loop.running.since_ns < stallNs;
+  return isEarly ? { ...loop, state: "running" } : loop;
+}
+
 /** @param {import("../wire.js").Culprit} culprit */
 function culpritOf(culprit) {
   const place = formatPlace(culprit);

@@ -3,13 +3,21 @@
 // What is under the pointer, in plain words; the same words stand in the line below the timeline for
 // the selected slice, where the keyboard brings them too.
 
-import { countOf, formatDuration, formatLane, formatMs } from "../format.js";
+import { countOf, formatDuration, formatLane, formatMs, keepUnits } from "../format.js";
+import { isBetween, readAtDoor } from "../model/moment.js";
 import { phasesInWords, phasesWithin } from "../model/phases.js";
 import { requestInWords } from "../model/requests.js";
 import { whyNotRunning } from "../model/why.js";
 import * as wire from "../wire.js";
 import { part, setText } from "./parts.js";
 
+const AT_THE_DOOR = "At the door: sent, but the loop has not looked";
+/** Of those at the door the loop has read so many: who that is, only their first steps tell. */
+const DOOR = Object.freeze({
+  none: AT_THE_DOOR,
+  some: "At the door, or read by the loop and not begun yet",
+  all: "Read by the loop, not begun yet",
+});
 /** One clause per state: "for 480 ms" follows. */
 const WORDS = Object.freeze({
   [wire.IDLE]: "The loop sleeps: nothing to do",
@@ -20,7 +28,7 @@ const WORDS = Object.freeze({
   [wire.THREAD_QUEUE]: "Waits for a free worker thread",
   [wire.THREAD]: "Runs in a worker thread",
   [wire.PROCESS]: "Runs in another process",
-  [wire.OUTSIDE]: "At the door: sent, but the loop has not looked",
+  [wire.OUTSIDE]: AT_THE_DOOR,
   [wire.LOST]: "Unknown: its records were lost",
   [wire.BLOCKED]: "Holds the loop: nobody else can run",
 });
@@ -53,7 +61,9 @@ export function describe(history, lane, i, nowNs) {
     lane.kind === wire.LOOP_LANE && who ? `the loop, for #${who}` : formatLane(lane.request, lane.label);
   let words = WORDS[shown] ?? "Nothing";
   if (isStall && isCutOff(history, lane, startNs + lengthNs)) words = "Held the loop until its process was gone";
-  if (state === wire.WAITING && what) words = `Waits for ${wire.wholeWait(info)}`;
+  if (state === wire.OUTSIDE && i === lane.spans.count - 1) words = DOOR[readAtDoor(history, lane)];
+  if (isBetween(lane.spans, i)) words = "The loop is between two steps";
+  if (state === wire.WAITING && what) words = `Waits for ${keepUnits(wire.wholeWait(info))}`;
   if (state === wire.LOST && what === NOT_KEPT) words = "Unknown: not kept any more";
   if (state === wire.READY && what) words = `${words}; woken by ${wokenBy(history, what, who)}`;
   if (merged) {
