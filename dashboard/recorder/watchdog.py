@@ -74,9 +74,6 @@ class Watchdog:
         self._beat_s = beat_s
         self._alarm: Alarm | None = None
         self._stopped = False
-        self._thread = threading.Thread(
-            target=self._run, name="loopscope-watchdog", daemon=True
-        )
         self._looked_ns = 0
         self._looking = threading.Lock()
         self._next_scan_ns = 0
@@ -86,16 +83,23 @@ class Watchdog:
 
     def start(self) -> None:
         """Begin to beat."""
-        self._thread.start()
+        # Set before there is a thread, which a C call may keep from coming so far.
+        self._alarm = alarm = Alarm(self._beat_s)
+        try:
+            threading.Thread(
+                target=self._run, args=(alarm,), name="loopscope-watchdog", daemon=True
+            ).start()
+        except BaseException:
+            alarm.close()
+            raise
 
     def stop(self) -> None:
         """End the thread, without waiting for it."""
         self._stopped = True
 
-    def _run(self) -> None:
+    def _run(self, alarm: Alarm) -> None:
         recorder = self._recorder
         recorder.ring.cells[Cell.WATCHDOG_THREAD] = threading.get_native_id()
-        self._alarm = alarm = Alarm(self._beat_s)
         try:
             while True:
                 alarm.wait()
