@@ -37,7 +37,8 @@ WAKE, BORN = int(Kind.WAKE), int(Kind.BORN)
 def make_wake(rec: Recorder) -> Callable[[Any, Any], Any]:
     """Return what records the wake or birth of a task, given its step callback.
 
-    The function returns the task's entry, or None if the callback is no task's.
+    The function returns the task's entry, or None if the callback is no task's. For
+    uvloop, and where `call_soon` below stands aside: what that does in place, too.
     """
     ring, pack, buffer, tags = rec.ring, rec.ring.pack, rec.ring.buffer, rec.ring.tags
     now_ns, tasks, find = rec.now_ns, rec.tasks, rec.tasks.get
